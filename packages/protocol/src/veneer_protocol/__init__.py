@@ -1,0 +1,59 @@
+"""The contract between the Veneer gateway and its providers."""
+
+from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.context import Headers, RequestContext
+from veneer_protocol.encoding import encode_completion, encode_model, encode_models
+from veneer_protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidProviderResponseError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    PermissionDeniedError,
+    ProviderNotFoundError,
+    RateLimitError,
+    ServerError,
+    ServiceUnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from veneer_protocol.guard import StreamGuard, check_completion, check_models
+from veneer_protocol.parsing import parse_request
+from veneer_protocol.replies import FinishReason, Reply, usage
+from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
+from veneer_protocol.sse import DONE, encode_error, encode_event
+
+__all__ = [
+    "DONE",
+    "ApiError",
+    "AuthenticationError",
+    "ChatCompletionRequest",
+    "FinishReason",
+    "Headers",
+    "InvalidProviderResponseError",
+    "InvalidRequestError",
+    "Message",
+    "ModelNotFoundError",
+    "PermissionDeniedError",
+    "ProviderAdapter",
+    "ProviderNotFoundError",
+    "RateLimitError",
+    "Reply",
+    "RequestContext",
+    "ServerError",
+    "ServiceUnavailableError",
+    "StreamGuard",
+    "StreamOptions",
+    "TextPart",
+    "UpstreamError",
+    "UpstreamTimeoutError",
+    "check_completion",
+    "check_models",
+    "encode_completion",
+    "encode_error",
+    "encode_event",
+    "encode_model",
+    "encode_models",
+    "parse_request",
+    "usage",
+]

@@ -1,0 +1,63 @@
+"""The contract between the gateway and a provider."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+
+from openai.types import Model
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from veneer_protocol.context import RequestContext
+from veneer_protocol.request import ChatCompletionRequest
+
+
+class ProviderAdapter(ABC):
+    """One provider behind the gateway: the only thing that a new back end needs.
+
+    Requests are validated before they come here; headers are not touched. An `ApiError` that a
+    method raises reaches the client with its status, type and code; any other exception is logged
+    and answered as a 500 that tells nothing. When the client leaves, the method that works for it
+    is cancelled: tidy up in `finally`, and let the cancellation pass.
+    """
+
+    name: str
+    """Names the provider in logs and in `/readyz`."""
+
+    @property
+    def model_prefix(self) -> str:
+        """The part of a model id before its slash; the name, unless overridden."""
+        return self.name
+
+    @abstractmethod
+    async def list_models(self, context: RequestContext) -> Sequence[Model]:
+        """Give the models this caller may use, with ids of the form `<prefix>/<name>`."""
+
+    @abstractmethod
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        """Answer `request` as a whole.
+
+        Raises:
+            ModelNotFoundError: `request.model` is unknown here.
+            ApiError: anything else that the client should know.
+        """
+
+    @abstractmethod
+    def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        """Answer `request` in chunks, the last of which has a finish reason.
+
+        Write it as `async def` with `yield`. All chunks share one id. The usage, if it is counted,
+        goes on the last chunk or on one of its own without choices.
+
+        Raises:
+            ModelNotFoundError: before the first chunk, if `request.model` is unknown here.
+            ApiError: before the first chunk it is the response, later the stream's last frame.
+        """
+
+    async def startup(self) -> None:  # noqa: B027  Most adapters have nothing to open.
+        """Open what outlives a request: an HTTP client, say. Called once, before any request."""
+
+    async def shutdown(self) -> None:  # noqa: B027
+        """Close what `startup` opened. Called once, after the last request."""

@@ -1,0 +1,104 @@
+"""What came with a request besides its body."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+_NOT_FORWARDABLE = frozenset(
+    {
+        # RFC 9110, section 7.6.1: of the connection, not of the message.
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        # About this hop's address and body.
+        "content-length",
+        "host",
+        # Meant for the host that set them, or for a proxy in front of us.
+        "cookie",
+        "proxy-authenticate",
+        "proxy-authorization",
+    }
+)
+
+
+class Headers(Mapping[str, str]):
+    """The caller's headers, whole and uninterpreted.
+
+    A mapping for everyday use: names in any case, values as text, a repeated name's values joined
+    by a comma (RFC 9110, section 5.3; cookies by a semicolon). `raw` has every pair in order of
+    arrival with its bytes untouched. `repr` shows names only, for any value may be a secret.
+    """
+
+    __slots__ = ("_values", "raw")
+
+    raw: tuple[tuple[bytes, bytes], ...]
+    """Every (name, value) as it came; names lower-cased, as ASGI has them."""
+
+    def __init__(
+        self, pairs: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]] = ()
+    ) -> None:
+        if isinstance(pairs, Mapping):
+            pairs = pairs.items()
+        self.raw = tuple((_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs)
+        self._values: dict[str, list[str]] = {}
+        for name, value in self.raw:
+            self._values.setdefault(_as_text(name).lower(), []).append(_as_text(value))
+
+    def __getitem__(self, name: str) -> str:
+        name = name.lower()
+        return ("; " if name == "cookie" else ", ").join(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Give the values of `name` in order of arrival, none where it did not come."""
+        return tuple(self._values.get(name.lower(), ()))
+
+    def forwardable(self) -> "Headers":
+        """Give those that may go on to an upstream.
+
+        Left out: hop-by-hop headers and what `Connection` names, `host`, `content-length`, cookies
+        and proxy credentials. The caller's `authorization` and tenant headers stay.
+        """
+        of_this_hop = {name.strip().lower() for name in self.get("connection", "").split(",")}
+        left_out = _NOT_FORWARDABLE | of_this_hop
+        return Headers(pair for pair in self.raw if _as_text(pair[0]).lower() not in left_out)
+
+
+def _as_bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _as_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What an adapter gets beside the request."""
+
+    headers: Headers = field(default_factory=Headers)
+    """The caller's, `authorization` and all; nobody has looked at them before the adapter."""
+    request_id: str = "req_local"
+    """The `x-request-id` that the client sees on the response."""
+
+    @property
+    def logger(self) -> "logging.LoggerAdapter[logging.Logger]":
+        """A logger whose lines carry the request id."""
+        return logging.LoggerAdapter(
+            logging.getLogger("veneer.adapter"), {"request_id": self.request_id}
+        )

@@ -1,0 +1,136 @@
+"""The strict core subset of `POST /v1/chat/completions`, as an adapter sees it."""
+
+from typing import Annotated, Literal, LiteralString, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+_GREATEST_INTEGER = 2**63 - 1
+
+
+def _array_or_string(value: object) -> str | None:
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list | tuple) else None
+
+
+def _disagreement(param: LiteralString, message: LiteralString) -> PydanticCustomError:
+    """A failure between fields, which has no location of its own, told at one of them."""
+    return PydanticCustomError("fields_disagree", message, {"param": param})
+
+
+# JSON has arrays only, so that a tuple field must also take a list; its items stay strict. The
+# tags end up in the location of an error, where `parsing` takes them out again.
+_Array = (Strict(False), Tag("array"))
+NonEmptyString = Annotated[str, Field(min_length=1)]
+TokenCount = Annotated[int, Field(ge=1, le=_GREATEST_INTEGER)]
+
+
+class StrictModel(BaseModel):
+    """A frozen model that takes what it names, in the type it names, and nothing else."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TextPart(StrictModel):
+    """A piece of text in a message whose content is an array."""
+
+    type: Literal["text"]
+    text: NonEmptyString
+
+
+class Message(StrictModel):
+    """One turn of the conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: Annotated[
+        Annotated[NonEmptyString, Tag("string")]
+        | Annotated[tuple[TextPart, ...], Field(min_length=1, fail_fast=True), *_Array],
+        Discriminator(_array_or_string),
+    ]
+    name: str | None = None
+    """Tells participants of the same role apart."""
+
+    @property
+    def text(self) -> str:
+        """The content as one text, its parts joined by newlines."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content)
+
+
+class StreamOptions(StrictModel):
+    """Options of a streamed answer."""
+
+    include_usage: bool = False
+    """Ask for a last chunk that holds the usage."""
+
+
+class ChatCompletionRequest(StrictModel):
+    """A request that has passed the gateway's checks; a field that is null was left out.
+
+    Reference: https://platform.openai.com/docs/api-reference/chat/create
+    """
+
+    model: NonEmptyString
+    """`<prefix>/<name>`, as in `GET /v1/models`."""
+    messages: Annotated[tuple[Message, ...], Field(min_length=1, fail_fast=True), Strict(False)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    """Only together with `stream`."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: TokenCount | None = None
+    """The older name of `max_completion_tokens`; where both came they are equal."""
+    max_completion_tokens: TokenCount | None = None
+    """Upper bound of the answer, in tokens, reasoning included."""
+    stop: (
+        Annotated[
+            Annotated[str, Tag("string")]
+            | Annotated[
+                tuple[str, ...], Field(min_length=1, max_length=4, fail_fast=True), *_Array
+            ],
+            Discriminator(_array_or_string),
+        ]
+        | None
+    ) = None
+    user: str | None = None
+    """The end user, by the caller's own name for them."""
+    n: Annotated[int, Field(ge=1, le=1)] | None = None
+    """How many answers are wanted: one."""
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if self.stream_options is not None and not self.stream:
+            raise _disagreement(
+                "stream_options", "'stream_options' is only allowed together with 'stream': true."
+            )
+        limits = {self.max_tokens, self.max_completion_tokens} - {None}
+        if len(limits) > 1:
+            raise _disagreement(
+                "max_completion_tokens",
+                "'max_tokens' and 'max_completion_tokens' differ; give one of them.",
+            )
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The model without its prefix: `echo-1` of `dummy/echo-1`."""
+        return self.model.partition("/")[2]
+
+    @property
+    def last_user_text(self) -> str | None:
+        """What the user said last, or None where no message is a user's."""
+        texts = (message.text for message in reversed(self.messages) if message.role == "user")
+        return next(texts, None)
+
+    @property
+    def token_limit(self) -> int | None:
+        """The upper bound of the answer in tokens, by whichever name it came."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def stop_sequences(self) -> tuple[str, ...]:
+        """The texts that end the answer, none of them empty."""
+        stops = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
+        return tuple(stop for stop in stops if stop)
