@@ -1,0 +1,16 @@
+"""The gateway that puts any LLM behind the OpenAI API."""
+
+from veneer_gateway.app import Gateway, create_app
+from veneer_gateway.registry import RegistrationError, Registry
+from veneer_gateway.server import serve
+from veneer_gateway.settings import Settings, SettingsError
+
+__all__ = [
+    "Gateway",
+    "RegistrationError",
+    "Registry",
+    "Settings",
+    "SettingsError",
+    "create_app",
+    "serve",
+]

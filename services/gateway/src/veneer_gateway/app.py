@@ -1,0 +1,51 @@
+"""The Quart application: routes, errors, start and stop."""
+
+import asyncio
+from typing import Any
+
+from quart import Quart
+from werkzeug.exceptions import HTTPException
+
+from veneer_gateway.errors import respond_to_error
+from veneer_gateway.exchange import ExchangeConnection
+from veneer_gateway.registry import Registry
+from veneer_gateway.routes.chat import chat_routes
+from veneer_gateway.routes.health import health_routes
+from veneer_gateway.routes.models import model_routes
+from veneer_gateway.settings import Settings
+
+
+class Gateway(Quart):
+    """A Quart application that knows which requests it is serving."""
+
+    asgi_http_class = ExchangeConnection
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self.in_flight: set[asyncio.Task[Any]] = set()
+        """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
+        self.is_draining = False
+        """Whether the process is on its way out: it serves what is open, and is not ready."""
+
+
+def create_app(settings: Settings, registry: Registry) -> Gateway:
+    """Build the gateway that serves the adapters of `registry`.
+
+    The adapters start and stop with the application's ASGI lifespan.
+    """
+    # No folder of files beside the API.
+    app = Gateway("veneer_gateway", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
+    app.register_blueprint(chat_routes(registry))
+    app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
+    app.register_blueprint(health_routes(registry, lambda: app.is_draining))
+    app.register_error_handler(Exception, respond_to_error)
+    app.register_error_handler(HTTPException, respond_to_error)
+    app.before_serving(registry.startup)
+    app.after_serving(registry.shutdown)
+    return app

@@ -1,0 +1,112 @@
+"""Any exception to a status, headers and the one error body."""
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from quart import Response
+from werkzeug.exceptions import HTTPException
+
+from veneer_gateway.exchange import current_exchange
+from veneer_protocol import ApiError, InvalidRequestError, ServerError
+
+_HEADER_SAFE = re.compile(r"[!-~]{1,200}", re.ASCII)
+
+log = logging.getLogger("veneer.errors")
+
+
+class UnknownUrlError(InvalidRequestError):
+    """Nothing is served at this path."""
+
+    status = 404
+    type = "not_found_error"
+    code = "unknown_url"
+
+
+class MethodNotAllowedError(InvalidRequestError):
+    """The path is served, but not with this method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTimeoutError(InvalidRequestError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The body is larger than `VENEER_MAX_BODY_BYTES`."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMediaTypeError(InvalidRequestError):
+    """The body is not declared to be plain JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+_BY_STATUS: dict[int, tuple[type[InvalidRequestError], str]] = {
+    404: (UnknownUrlError, "Unknown request URL. The API begins at /v1/models."),
+    405: (
+        MethodNotAllowedError,
+        "This method is not allowed here; the Allow header has those that are.",
+    ),
+    408: (RequestTimeoutError, "The request body did not arrive in time."),
+    413: (RequestTooLargeError, "The request body is too large."),
+}
+
+
+def respond_to_error(error: Exception) -> Response:
+    """Turn what was raised while serving into the response."""
+    api_error = as_api_error(error)
+    response = Response(api_error.to_json(), api_error.status, content_type="application/json")
+    if isinstance(error, HTTPException):
+        headers = dict(error.get_headers())
+        if "Allow" in headers:
+            response.headers["Allow"] = headers["Allow"]
+    if api_error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(math.ceil(api_error.retry_after_seconds))
+    if _HEADER_SAFE.fullmatch(upstream_id := api_error.upstream_request_id or ""):
+        response.headers["X-Upstream-Request-Id"] = upstream_id
+    return response
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """Give `error` as a client may see it; what nobody foresaw is logged and told as a 500."""
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        kind, message = _BY_STATUS.get(error.code, (InvalidRequestError, "Bad request."))
+        api_error: ApiError = kind(message)
+    elif isinstance(error, ApiError):
+        api_error = error
+    else:
+        log.error("unexpected exception", exc_info=error)
+        api_error = ServerError("The gateway or the provider failed. The request id is in its log.")
+    with suppress(LookupError):  # The refusal of a WebSocket is no exchange.
+        current_exchange().facts["error"] = api_error.code
+    return api_error
+
+
+@contextmanager
+def failing_if_cancelled() -> Iterator[None]:
+    """Tell an adapter that cancels itself, which has failed, from a client that has left.
+
+    Raises:
+        ServerError: the cancellation is nobody's but the adapter's.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        log.error("adapter cancelled itself", exc_info=True)
+        raise ServerError("The provider gave up on the request.") from None

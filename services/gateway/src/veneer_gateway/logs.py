@@ -1,0 +1,41 @@
+"""Log lines: JSON for machines, readable on a terminal."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+
+def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
+    """Send every logger of the process to `stream`, from `level` up; `off` is none.
+
+    Whatever is logged while a request is served carries its id, an adapter's own lines too. What
+    is given as `extra` becomes fields of the line.
+    """
+    gather: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render: list[structlog.typing.Processor]
+    if stream.isatty():
+        # The default formatter shows local variables, and with them a caller's secrets.
+        formatter = structlog.dev.plain_traceback
+        render = [structlog.dev.ConsoleRenderer(exception_formatter=formatter)]
+    else:
+        render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=gather,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    # HTTP/2's header decoder writes every header out, secrets included, when it may debug.
+    logging.getLogger("hpack").setLevel(logging.INFO)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())

@@ -1,0 +1,1 @@
+"""The paths that the gateway serves, one module each."""

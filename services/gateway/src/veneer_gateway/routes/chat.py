@@ -1,0 +1,93 @@
+"""`POST /v1/chat/completions`: one answer, whole or as an event stream.
+
+Reference: https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from quart import Blueprint, Response, request
+
+from veneer_gateway.errors import UnsupportedMediaTypeError, failing_if_cancelled
+from veneer_gateway.exchange import Exchange, current_exchange
+from veneer_gateway.registry import Registry
+from veneer_gateway.streaming import open_event_stream
+from veneer_protocol import (
+    ChatCompletionRequest,
+    ProviderAdapter,
+    StreamGuard,
+    check_completion,
+    encode_completion,
+    parse_request,
+)
+
+_LONGEST_LOGGED = 100
+
+_STREAM_HEADERS = {
+    "Cache-Control": "no-cache",
+    # nginx buffers a stream unless told not to.
+    "X-Accel-Buffering": "no",
+}
+
+
+def chat_routes(registry: Registry) -> Blueprint:
+    """Serve chat completions by the adapters of `registry`."""
+    routes = Blueprint("chat", __name__)
+
+    @routes.post("/v1/chat/completions")
+    async def create_chat_completion() -> Response:
+        exchange = current_exchange()
+        _require_json(exchange)
+        chat = parse_request(await _body())
+        adapter = registry.resolve(chat.model)
+        exchange.facts |= {
+            "provider": adapter.name,
+            "model": chat.model[:_LONGEST_LOGGED],
+            "stream": chat.stream,
+        }
+        answer = _stream if chat.stream else _complete
+        return await answer(adapter, chat, exchange)
+
+    return routes
+
+
+async def _complete(
+    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
+) -> Response:
+    with failing_if_cancelled():
+        completion = await adapter.create_chat_completion(chat, exchange.context)
+    body = encode_completion(check_completion(completion))
+    return Response(body, content_type="application/json")
+
+
+async def _stream(
+    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
+) -> Response:
+    options = chat.stream_options
+    guard = StreamGuard(include_usage=options is not None and options.include_usage)
+    chunks = adapter.stream_chat_completion(chat, exchange.context)
+    frames = await open_event_stream(chunks, guard, exchange)
+    response = Response(
+        frames, content_type="text/event-stream; charset=utf-8", headers=_STREAM_HEADERS
+    )
+    # Quart would cut the stream in silence after a minute.
+    response.timeout = None
+    return response
+
+
+def _require_json(exchange: Exchange) -> None:
+    headers = exchange.context.headers
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    # A missing type is refused too: a web page may send such a body to a gateway on its visitor's
+    # network without asking first.
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaTypeError(
+            f"The content type {media_type or 'none'!r} is not taken. Send the body as "
+            "'content-type: application/json'."
+        )
+    if (coding := headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        raise UnsupportedMediaTypeError(
+            f"The content encoding {coding!r} is not taken. Send the body as it is."
+        )
+
+
+async def _body() -> bytes:
+    body = await request.get_data(as_text=False)
+    return body if isinstance(body, bytes) else body.encode()

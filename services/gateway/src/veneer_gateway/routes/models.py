@@ -1,0 +1,89 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`.
+
+Reference: https://platform.openai.com/docs/api-reference/models
+"""
+
+import asyncio
+import itertools
+import logging
+
+from openai.types import Model
+from quart import Blueprint, Response
+
+from veneer_gateway.errors import failing_if_cancelled
+from veneer_gateway.exchange import current_exchange
+from veneer_gateway.registry import Registry
+from veneer_protocol import (
+    ModelNotFoundError,
+    ProviderAdapter,
+    RequestContext,
+    UpstreamTimeoutError,
+    check_models,
+    encode_model,
+    encode_models,
+)
+
+log = logging.getLogger("veneer.models")
+
+
+def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
+    """Serve the models that the adapters of `registry` list within `timeout_seconds`."""
+    routes = Blueprint("models", __name__)
+
+    @routes.get("/v1/models")
+    async def list_models() -> Response:
+        context = current_exchange().context
+        models = await list_all_models(registry, context, timeout_seconds)
+        return Response(encode_models(models), content_type="application/json")
+
+    # A client sends the slash of an id as it is or as %2F; both arrive here decoded.
+    @routes.get("/v1/models/<path:model_id>")
+    async def retrieve_model(model_id: str) -> Response:
+        adapter = registry.resolve(model_id)
+        models = await _list(adapter, current_exchange().context, timeout_seconds)
+        for model in models:
+            if model.id == model_id:
+                return Response(encode_model(model), content_type="application/json")
+        raise ModelNotFoundError(model_id)
+
+    return routes
+
+
+async def list_all_models(
+    registry: Registry, context: RequestContext, timeout_seconds: float
+) -> list[Model]:
+    """Ask all adapters at once; one that fails is logged and left out.
+
+    Raises:
+        Exception: what the first adapter raised, if none could answer.
+    """
+    answers = await asyncio.gather(
+        *(_list(adapter, context, timeout_seconds) for adapter in registry.serving),
+        return_exceptions=True,
+    )
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    if failures and len(failures) == len(answers):
+        raise failures[0]
+    for adapter, answer in zip(registry.serving, answers, strict=True):
+        if isinstance(answer, BaseException):
+            log.warning(
+                "provider cannot list its models",
+                exc_info=answer,
+                extra={"provider": adapter.name},
+            )
+    lists = [answer for answer in answers if not isinstance(answer, BaseException)]
+    return list(itertools.chain.from_iterable(lists))
+
+
+async def _list(
+    adapter: ProviderAdapter, context: RequestContext, timeout_seconds: float
+) -> list[Model]:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            with failing_if_cancelled():
+                models = await adapter.list_models(context)
+    except TimeoutError:
+        raise UpstreamTimeoutError(
+            f"The provider {adapter.name!r} did not list its models within {timeout_seconds:g} s."
+        ) from None
+    return check_models(models, adapter.model_prefix)

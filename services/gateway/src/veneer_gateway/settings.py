@@ -1,0 +1,76 @@
+"""Every setting of the gateway and its default."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+MIB = 1024 * 1024
+
+# The names that pino, and with it the gateway's Node.js ancestor, gives to levels.
+_LEVELS_BY_OTHER_NAMES = {
+    "trace": "debug",
+    "warn": "warning",
+    "fatal": "critical",
+    "silent": "off",
+}
+
+
+def _level(value: Any) -> Any:
+    name = str(value).strip().lower()
+    return _LEVELS_BY_OTHER_NAMES.get(name, name)
+
+
+class SettingsError(Exception):
+    """A setting is malformed; the message names it."""
+
+
+class Settings(BaseModel):
+    """How one gateway runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104  A container's port is published on it.
+    """`HOST`: the address to bind."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    """`PORT`: the port to bind; 0 takes a free one and logs it."""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical", "off"], BeforeValidator(_level)
+    ] = "info"
+    """`LOG_LEVEL`: the least level that is logged."""
+    max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
+    """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
+    models_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    """`VENEER_MODELS_TIMEOUT_SECONDS`: how long a provider may take to list its models."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 8
+    """`VENEER_DRAIN_SECONDS`: how long open requests may go on after SIGTERM.
+
+    Below the ten seconds after which `docker stop` kills.
+    """
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings from environment variables; an empty one counts as not set.
+
+        Raises:
+            SettingsError: a value is malformed.
+        """
+        variables = {name: _variable(name) for name in cls.model_fields}
+        given = {
+            name: environment[variable]
+            for name, variable in variables.items()
+            if environment.get(variable)
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            variable = variables[str(problem["loc"][0])]
+            raise SettingsError(
+                f"{variable}={problem['input']!r} is no good: {problem['msg']}."
+            ) from None
+
+
+def _variable(field: str) -> str:
+    name = field.upper()
+    return name if name in {"HOST", "PORT", "LOG_LEVEL"} else f"VENEER_{name}"

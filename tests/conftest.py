@@ -1,0 +1,38 @@
+"""What all tests share: a gateway with the dummy provider, and the official clients."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.running import RunningGateway, running_gateway
+from veneer_providers_dummy import DummyAdapter
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[RunningGateway]:
+    """A gateway that serves the dummy provider."""
+    with running_gateway(DummyAdapter()) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def base_url(gateway: RunningGateway) -> str:
+    """Where that gateway answers, without the `/v1`."""
+    return gateway.url
+
+
+@pytest.fixture
+async def client(base_url: str) -> AsyncIterator[AsyncOpenAI]:
+    """The official asynchronous client, which does not try again."""
+    async with AsyncOpenAI(
+        base_url=f"{base_url}/v1", api_key="sk-of-a-test", max_retries=0
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def sync_client(base_url: str) -> Iterator[OpenAI]:
+    """The official synchronous client, which does not try again."""
+    with OpenAI(base_url=f"{base_url}/v1", api_key="sk-of-a-test", max_retries=0) as client:
+        yield client

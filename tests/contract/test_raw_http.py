@@ -1,0 +1,112 @@
+"""Bytes that no client library sends: the right 4xx, or a closed connection, and life goes on."""
+
+import socket
+
+import httpx2
+import pytest
+
+from tests.running import RunningGateway, running_gateway
+from veneer_providers_dummy import DummyAdapter
+
+CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+BODY = b'{"model":"dummy/echo-1","messages":[{"role":"user","content":"hi"}]}'
+CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+
+
+def exchange(gateway: RunningGateway, *pieces: bytes) -> bytes:
+    """Send `pieces` and read until the other side is done."""
+    answer = b""
+    with socket.create_connection((gateway.host, gateway.port), timeout=10) as connection:
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+            while received := connection.recv(65536):
+                answer += received
+        except ConnectionError:
+            pass
+    return answer
+
+
+def close(request: bytes) -> bytes:
+    """Ask for the connection to be closed after the answer."""
+    return request.replace(b"host: x\r\n", b"host: x\r\nconnection: close\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ((b"GET\r\n\r\n",), 400),
+        ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), 400),
+        ((b"GET /v1/models HTTP/1.1\r\n\r\n",), 400),
+        ((b"GET /v1/models HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",), 400),
+        ((b"GET /v1/models HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",), 400),
+        ((CHAT + b"content-length: -1\r\n\r\n",), 400),
+        ((CHAT + b"content-length: 5\r\ncontent-length: 6\r\n\r\n" + BODY,), 400),
+        ((CHAT + b"transfer-encoding: gzip, chunked\r\n\r\n",), 501),
+        ((b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 20_000, b"a" * 60_000), 431),
+        ((close(b"GET ?a=b HTTP/1.1\r\nhost: x\r\n\r\n"),), 404),
+        ((close(b"GET http://elsewhere/v1/models HTTP/1.1\r\nhost: x\r\n\r\n"),), 200),
+        ((close(b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n"),), 404),
+        ((close(CHAT) + b"transfer-encoding: chunked\r\n\r\n" + CHUNKED,), 200),
+        ((close(CHAT) + b"content-length: %d\r\n\r\n" % len(BODY), BODY[:10], BODY[10:]), 200),
+        ((b"GET /v1/models HTTP/1.0\r\n\r\n",), 200),
+        ((close(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n\r\n"),), 200),
+    ],
+)  # fmt: skip
+def test_the_answer_to_odd_bytes(
+    gateway: RunningGateway, pieces: tuple[bytes, ...], status: int
+) -> None:
+    answer = exchange(gateway, *pieces)
+
+    assert answer.split(b" ", 2)[:2] == [b"HTTP/1.1", str(status).encode()]
+    assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
+
+
+def test_a_websocket_is_turned_away(gateway: RunningGateway) -> None:
+    answer = exchange(
+        gateway,
+        b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 4")
+
+
+def test_a_smuggled_request_is_not_answered_as_another_clients(gateway: RunningGateway) -> None:
+    smuggled = b"GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
+
+    answer = exchange(
+        gateway,
+        close(CHAT)
+        + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
+        + CHUNKED
+        + smuggled,
+    )
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"content-length: 1000\r\n\r\n" + BODY,
+        b"transfer-encoding: chunked\r\n\r\n%x\r\n%b" % (len(BODY), BODY),
+        b"transfer-encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["short of its length", "cut in a chunk", "no chunk size"],
+)
+def test_a_body_that_breaks_off_leaves_nothing_behind(body: bytes) -> None:
+    with running_gateway(DummyAdapter()) as gateway:
+        with socket.create_connection((gateway.host, gateway.port), timeout=10) as connection:
+            connection.sendall(CHAT + body)
+        assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
+        gateway.wait_for_open_requests(0)
+
+
+def test_pipelined_requests_are_answered_in_order(gateway: RunningGateway) -> None:
+    first = b"GET /v1/models/dummy/echo-1 HTTP/1.1\r\nhost: x\r\n\r\n"
+    second = close(b"GET /v1/models/dummy/story-1 HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    answer = exchange(gateway, first + second)
+
+    assert answer.index(b"dummy/echo-1") < answer.index(b"dummy/story-1")

@@ -1,0 +1,71 @@
+"""Log lines for machines and for people."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from veneer_gateway.logs import configure_logging
+from veneer_protocol import RequestContext
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _root_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    yield
+    root.handlers, root.level = before
+
+
+def fail_with_a_secret() -> None:
+    password = "hunter2"
+    try:
+        raise RuntimeError(f"{len(password)} letters were wrong")
+    except RuntimeError:
+        logging.getLogger("veneer.test").exception("it failed", extra={"provider": "acme"})
+
+
+def test_a_line_is_json_away_from_a_terminal() -> None:
+    log = io.StringIO()
+    configure_logging("info", log)
+
+    RequestContext(request_id="req_1").logger.info("asked %s", "twice")
+
+    line = json.loads(log.getvalue())
+    assert line["event"] == "asked twice"
+    assert line["request_id"] == "req_1"
+    assert line["level"] == "info"
+    assert line["logger"] == "veneer.adapter"
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("log", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+def test_a_traceback_is_logged_without_local_variables(log: io.StringIO) -> None:
+    configure_logging("info", log)
+
+    fail_with_a_secret()
+
+    assert "7 letters were wrong" in log.getvalue()
+    assert "fail_with_a_secret" in log.getvalue()
+    assert "acme" in log.getvalue()
+    assert "hunter2" not in log.getvalue()
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 3), ("info", 2), ("error", 1), ("off", 0)])
+def test_the_level_says_what_is_logged(level: str, lines: int) -> None:
+    log = io.StringIO()
+    configure_logging(level, log)
+
+    logger = logging.getLogger("veneer.test")
+    logger.debug("one")
+    logger.info("two")
+    logger.critical("three")
+
+    assert len(log.getvalue().splitlines()) == lines

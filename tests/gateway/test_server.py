@@ -1,0 +1,180 @@
+"""The `veneer` command as a process: start, serve, drain, stop."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from tests.adapters import PatientAdapter
+from tests.contract.test_cancellation import ask, read_until
+from tests.running import running_gateway
+
+VENEER = [sys.executable, "-m", "veneer_gateway"]
+COMMAND = [sys.executable, "-c", "from veneer_gateway.cli import main; main()"]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    return {**os.environ, "HOST": "127.0.0.1", "PORT": "0", **settings}
+
+
+@contextmanager
+def serving(*arguments: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the gateway as its own process and give it with its URL."""
+    process = subprocess.Popen(
+        arguments or VENEER, env=environment(**settings), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if match := re.search(r'"url": "(http://[^"]+)"', line):
+                yield process, match[1]
+                break
+        else:
+            pytest.fail("the gateway did not start")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, list[str]]:
+    process.send_signal(number)
+    _, log = process.communicate(timeout=20)
+    return process.returncode, [json.loads(line)["event"] for line in log.splitlines()]
+
+
+@pytest.mark.parametrize("command", [VENEER, [*COMMAND, "serve"]], ids=["module", "command"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_stops_cleanly(command: list[str], number: signal.Signals) -> None:
+    with serving(*command) as (process, url):
+        listed = httpx2.get(f"{url}/v1/models").json()
+        code, events = stop(process, number)
+
+    assert [model["id"] for model in listed["data"]] == ["dummy/echo-1", "dummy/story-1"]
+    assert code == 0
+    assert events[-2:] == ["draining", "stopped"]
+
+
+def test_an_idle_keep_alive_connection_does_not_hold_up_the_stop() -> None:
+    with (
+        serving(VENEER_DRAIN_SECONDS="20") as (process, url),
+        httpx2.Client(base_url=url) as http,
+    ):
+        http.get("/healthz")
+        begun = time.monotonic()
+        code, _ = stop(process, signal.SIGTERM)
+
+    assert code == 0
+    assert time.monotonic() - begun < 10
+
+
+def test_a_request_that_is_open_at_the_stop_may_finish() -> None:
+    adapter = PatientAdapter(chunks_before=1)
+
+    with running_gateway(adapter) as gateway:
+        connection = ask(gateway, "patient/one", stream=True)
+        read_until(connection, b"word ")
+        gateway.begin_to_stop()
+
+        # Refused from now on, while the stream is still open.
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((gateway.host, gateway.port), timeout=1).close()
+            except ConnectionRefusedError:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("new connections are still taken")
+        assert gateway.app.is_draining
+        assert not adapter.was_cancelled.is_set()
+        connection.close()
+
+
+def test_a_request_that_goes_on_for_too_long_is_cut_and_its_adapter_cancelled() -> None:
+    adapter = PatientAdapter(chunks_before=1)
+
+    with (
+        running_gateway(adapter) as gateway,
+        ask(gateway, "patient/one", stream=True) as connection,
+    ):
+        received = read_until(connection, b"word ")
+        gateway.begin_to_stop()
+        while piece := connection.recv(65536):
+            received += piece
+
+    assert adapter.was_cancelled.is_set()
+    assert b"[DONE]" not in received
+    assert not received.endswith(b"0\r\n\r\n"), "the end must not look clean"
+
+
+def test_a_second_signal_cuts_at_once() -> None:
+    with serving(VENEER_DRAIN_SECONDS="60") as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            # A request whose body never comes is open as long as any.
+            connection.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+                b"content-type: application/json\r\ncontent-length: 10\r\n\r\n"
+            )
+            # Answered after the other was read, for the process has one thread.
+            httpx2.get(f"{url}/healthz")
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr is not None
+            assert any('"event": "draining"' in line for line in process.stderr)
+            code, _ = stop(process, signal.SIGTERM)
+
+    assert code == 0
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            VENEER,
+            env=environment(PORT=port),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert f"port {port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_ipv6_address_can_be_bound() -> None:
+    with serving(HOST="::1") as (_, url):
+        assert url.startswith("http://[::1]:")
+        assert httpx2.get(f"{url}/healthz").status_code == 200
+
+
+def test_the_log_is_json_with_one_line_a_request() -> None:
+    with serving() as (process, url):
+        httpx2.post(
+            f"{url}/v1/chat/completions",
+            json={"model": "dummy/echo-1", "messages": [{"role": "user", "content": "hi"}]},
+            headers={"x-request-id": "mine"},
+        )
+        httpx2.get(f"{url}/healthz")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+
+    lines = [json.loads(line) for line in log.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert line["request_id"] == "mine"
+    assert line["provider"] == "dummy"
+    assert line["model"] == "dummy/echo-1"
+    assert line["path"] == "/v1/chat/completions"
+    assert line["status"] == 200
+    assert line["ended"] == "complete"
+    assert line["duration_ms"] > 0

@@ -1,0 +1,76 @@
+"""Environment to settings."""
+
+import pytest
+from pydantic import ValidationError
+
+from veneer_gateway import Settings, SettingsError
+
+
+def test_an_empty_environment_gives_the_defaults_of_the_founding_document() -> None:
+    settings = Settings.from_environment({})
+
+    assert (settings.host, settings.port, settings.log_level) == ("0.0.0.0", 3000, "info")
+
+
+def test_every_setting_has_its_variable() -> None:
+    settings = Settings.from_environment(
+        {
+            "HOST": "::1",
+            "PORT": "8080",
+            "LOG_LEVEL": "DEBUG",
+            "VENEER_MAX_BODY_BYTES": "10",
+            "VENEER_MODELS_TIMEOUT_SECONDS": "0.5",
+            "VENEER_DRAIN_SECONDS": "0",
+        }
+    )
+
+    assert settings == Settings(
+        host="::1",
+        port=8080,
+        log_level="debug",
+        max_body_bytes=10,
+        models_timeout_seconds=0.5,
+        drain_seconds=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [("warn", "warning"), ("fatal", "critical"), ("trace", "debug"), ("silent", "off")],
+)
+def test_levels_have_the_names_of_the_node_ancestor_too(given: str, level: str) -> None:
+    assert Settings.from_environment({"LOG_LEVEL": given}).log_level == level
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert Settings.from_environment({"PORT": ""}).port == 3000
+
+
+def test_what_belongs_to_others_is_left_alone() -> None:
+    assert Settings.from_environment({"VENEER_ACME_URL": "x"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("VENEER_MAX_BODY_BYTES", "0"),
+        ("VENEER_MAX_BODY_BYTES", "16MB"),
+        ("VENEER_DRAIN_SECONDS", "-1"),
+        ("VENEER_DRAIN_SECONDS", "nan"),
+        ("VENEER_MODELS_TIMEOUT_SECONDS", "inf"),
+    ],
+)
+def test_a_malformed_variable_is_named_with_its_value(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({variable: value})
+
+    assert f"{variable}={value!r}" in str(refusal.value)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1
