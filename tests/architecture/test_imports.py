@@ -1,0 +1,122 @@
+"""Imports point one way: gateway → protocol ← providers, and up the ladder inside a package."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {
+    "veneer_protocol": ROOT / "packages/protocol/src",
+    "veneer_providers_dummy": ROOT / "packages/providers-dummy/src",
+    "veneer_gateway": ROOT / "services/gateway/src",
+}
+ALLOWED = {
+    "veneer_protocol": {"jiter", "openai", "pydantic", "pydantic_core", "veneer_protocol"},
+    "veneer_providers_dummy": {"openai", "veneer_protocol", "veneer_providers_dummy"},
+    "veneer_gateway": {
+        "click",
+        "hypercorn",
+        "openai",
+        "pydantic",
+        "quart",
+        "structlog",
+        "veneer_gateway",
+        "veneer_protocol",
+        "werkzeug",
+    },
+}
+
+
+def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((SOURCES[package] / package).rglob("*.py")):
+        parts = path.relative_to(SOURCES[package]).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text())
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            yield node.module
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    import sys
+
+    foreign = {
+        (module, name)
+        for module, tree in modules(package)
+        for name in imports(tree)
+        if (top := name.partition(".")[0]) not in sys.stdlib_module_names
+        and top not in ALLOWED[package]
+    }
+
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("package", ["veneer_protocol", "veneer_providers_dummy"])
+def test_of_openai_only_the_types_are_used(package: str) -> None:
+    used = {
+        name
+        for _, tree in modules(package)
+        for name in imports(tree)
+        if name.partition(".")[0] == "openai"
+    }
+
+    assert used
+    assert all(name.startswith("openai.types") for name in used)
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_imports_inside_a_package_never_turn_back(package: str) -> None:
+    known = dict(modules(package))
+    ladder = TopologicalSorter(
+        {
+            module: {name for name in imports(without_type_checking(tree)) if name in known}
+            for module, tree in known.items()
+        }
+    )
+
+    ladder.prepare()  # Raises CycleError, which names the cycle.
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_no_import_is_tucked_into_a_function(package: str) -> None:
+    tucked = [
+        (module, function.name)
+        for module, tree in modules(package)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and any(imports(function))
+    ]
+
+    assert tucked == []
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_only_the_command_reads_the_environment(package: str) -> None:
+    readers = {
+        module
+        for module, tree in modules(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+
+    assert readers <= {"veneer_gateway.cli"}
+
+
+def without_type_checking(tree: ast.Module) -> ast.Module:
+    """Leave out what is imported for annotations only."""
+    body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return ast.Module(body, [])
