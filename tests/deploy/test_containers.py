@@ -1,0 +1,192 @@
+"""The image and the Compose file: really built, started, called and stopped."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from openai import OpenAI
+
+from tests.checkout import ROOT, clone, environment, is_listening
+
+IMAGE = "veneer-test"
+PROJECT = "veneer-test"
+
+pytestmark = pytest.mark.usefixtures("docker")
+
+
+def docker(*arguments: str, cwd: Path = ROOT, **variables: str) -> str:
+    done = subprocess.run(
+        ["docker", *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout.strip()
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx2.get(url).raise_for_status()
+        except httpx2.HTTPError:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)
+        else:
+            return
+
+
+def wait_for_health(container: str) -> str:
+    deadline = time.monotonic() + 60
+    while True:
+        state: str = json.loads(docker("inspect", container))[0]["State"]["Health"]["Status"]
+        if state != "starting" or time.monotonic() > deadline:
+            return state
+        time.sleep(0.2)
+
+
+@contextmanager
+def container(*options: str, image: str = IMAGE) -> Iterator[tuple[str, str]]:
+    """Run the image, its port published, and give the container's id and URL."""
+    port = next((o.removeprefix("PORT=") for o in options if o.startswith("PORT=")), "3000")
+    ident = docker("run", "--detach", "--publish", f"127.0.0.1::{port}", *options, image)
+    try:
+        published = docker("port", ident, port).splitlines()[0]
+        wait_for(f"http://{published}/readyz")
+        yield ident, f"http://{published}"
+    finally:
+        docker("rm", "--force", ident)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="module")
+def image(checkout: Path) -> Iterator[str]:
+    """The image as the README builds it, under a name of its own."""
+    docker("build", "--tag", IMAGE, ".", cwd=checkout)
+    yield IMAGE
+    docker("rmi", "--force", IMAGE)
+
+
+@pytest.fixture(scope="module")
+def compose(checkout: Path) -> Iterator[Callable[..., str]]:
+    """`docker compose` on a clone, cleaned up in the end."""
+
+    def compose(*arguments: str, **variables: str) -> str:
+        return docker("compose", "--project-name", PROJECT, *arguments, cwd=checkout, **variables)
+
+    yield compose
+    compose("down", "--volumes", "--remove-orphans")
+
+
+@pytest.mark.usefixtures("image")
+def test_the_image_runs_with_port_and_log_level_from_the_environment() -> None:
+    with container("--env", "PORT=8123", "--env", "LOG_LEVEL=debug") as (ident, url):
+        models = httpx2.get(f"{url}/v1/models").json()
+        log = subprocess.run(
+            ["docker", "logs", ident], capture_output=True, text=True, check=True
+        ).stderr
+
+    assert [model["id"] for model in models["data"]] == ["dummy/echo-1", "dummy/story-1"]
+    assert '"url": "http://0.0.0.0:8123"' in log
+    assert '"level": "debug"' in log
+
+
+@pytest.mark.usefixtures("image")
+def test_the_official_client_streams_from_the_container() -> None:
+    with container() as (_, url), OpenAI(base_url=f"{url}/v1", api_key="any") as client:
+        stream = client.chat.completions.create(
+            model="dummy/echo-1", messages=[{"role": "user", "content": "hi"}], stream=True
+        )
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+
+    assert said.startswith("The dummy provider heard: hi")
+
+
+@pytest.mark.usefixtures("image")
+def test_the_process_is_not_root_and_needs_to_write_nothing() -> None:
+    with container("--read-only", "--cap-drop", "ALL") as (ident, _):
+        user = docker("exec", ident, "id", "-u")
+        command = docker("exec", ident, "cat", "/proc/1/cmdline").replace("\0", " ")
+
+    assert user == "10001"
+    assert "veneer" in command
+
+
+@pytest.mark.usefixtures("image")
+def test_it_stops_cleanly_when_docker_stops_it() -> None:
+    with container() as (ident, _):
+        begun = time.monotonic()
+        docker("stop", "--time", "20", ident)
+        code = json.loads(docker("inspect", ident))[0]["State"]["ExitCode"]
+
+    assert code == 0
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.usefixtures("image")
+def test_a_bad_setting_ends_the_container_with_an_error_that_names_it() -> None:
+    ended = subprocess.run(
+        ["docker", "run", "--rm", "--env", "PORT=many", IMAGE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "PORT='many'" in ended.stderr
+
+
+@pytest.mark.usefixtures("image")
+def test_neither_tools_nor_sources_are_left_in_the_image() -> None:
+    found = docker(
+        "run", "--rm", IMAGE, "sh", "-c", "ls /src /opt/veneer/bin; ls -d /root/.cache; true"
+    )
+
+    assert "pip" not in found
+    assert "pyproject.toml" not in found
+
+
+def test_compose_up_alone_gives_a_healthy_gateway_on_port_3000(
+    compose: Callable[..., str],
+) -> None:
+    assert not is_listening(3000), "port 3000 is taken; docker compose up needs it"
+
+    compose("up", "--detach", "--wait", "--build")
+
+    models = httpx2.get("http://127.0.0.1:3000/v1/models").json()
+    assert [model["id"] for model in models["data"]] == ["dummy/echo-1", "dummy/story-1"]
+    (ident,) = compose("ps", "--quiet").splitlines()
+    assert wait_for_health(ident) == "healthy"
+    compose("down")
+    assert not is_listening(3000)
+
+
+def test_one_line_adds_a_provider_to_the_image(compose: Callable[..., str]) -> None:
+    readme = (ROOT / "README.md").read_text()
+    line = 'VENEER_PROVIDERS="./examples/providers-acme" docker compose up --build'
+    assert line in readme
+
+    compose("up", "--detach", "--wait", "--build", VENEER_PROVIDERS="./examples/providers-acme")
+
+    with OpenAI(base_url="http://127.0.0.1:3000/v1", api_key="mine") as client:
+        answer = client.chat.completions.create(
+            model="acme/chat-1",
+            messages=[{"role": "user", "content": "hi"}],
+            extra_headers={"x-tenant-id": "team-7"},
+        )
+    assert answer.choices[0].message.content == "tenant=team-7, auth=True"
+    compose("down")
