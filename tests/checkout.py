@@ -32,8 +32,8 @@ def clone(target: Path) -> Path:
 
 def environment(**changes: str) -> dict[str, str]:
     """Give an environment in which `python3` is the Python that runs the tests, and no venv is."""
-    hidden = {"VIRTUAL_ENV", "PYTHONPATH", "PORT", "HOST", "LOG_LEVEL", "COVERAGE_PROCESS_CONFIG"}
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    ours = ("COVERAGE_", "HATCH_", "HOST", "LOG_LEVEL", "PORT", "PYTHON", "VENEER_", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     python = Path(sys.base_prefix) / "bin"
     return {**kept, "PATH": f"{python}:{kept['PATH']}", **changes}
 
