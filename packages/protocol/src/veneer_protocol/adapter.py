@@ -22,6 +22,12 @@ class ProviderAdapter(ABC):
     name: str
     """Names the provider in logs and in `/readyz`."""
 
+    finishes_in_background: bool = False
+    """Whether a method that has begun an answer goes on when the client leaves.
+
+    For back ends that must not be interrupted. The process still ends it when it stops.
+    """
+
     @property
     def model_prefix(self) -> str:
         """The part of a model id before its slash; the name, unless overridden."""

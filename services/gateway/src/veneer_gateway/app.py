@@ -27,6 +27,13 @@ class Gateway(Quart):
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
 
+    async def finish_in_flight(self, seconds: float) -> None:
+        """Wait for what is being served, and cut what takes longer than `seconds`."""
+        if self.in_flight:
+            _, late = await asyncio.wait(self.in_flight, timeout=seconds)
+            for task in late:
+                task.cancel()
+
 
 def create_app(settings: Settings, registry: Registry) -> Gateway:
     """Build the gateway that serves the adapters of `registry`.
@@ -47,5 +54,10 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)
     app.before_serving(registry.startup)
-    app.after_serving(registry.shutdown)
+
+    @app.after_serving
+    async def stop() -> None:
+        await app.finish_in_flight(settings.drain_seconds)
+        await registry.shutdown()
+
     return app

@@ -28,13 +28,15 @@ log = logging.getLogger("veneer.access")
 class Exchange:
     """One HTTP request and its answer, from first byte to last."""
 
-    def __init__(self, scope: HTTPScope) -> None:
+    def __init__(self, scope: HTTPScope, in_flight: set[asyncio.Task[Any]]) -> None:
         headers = Headers(scope["headers"])
         given = headers.get("x-request-id", "")
         sane = _SANE_REQUEST_ID.fullmatch(given) is not None
         self.context = RequestContext(
             headers=headers, request_id=given if sane else f"req_{uuid.uuid4().hex}"
         )
+        self.in_flight = in_flight
+        """All tasks that serve requests; who starts another for this one adds it."""
         self.cleanup = AsyncExitStack()
         """Closed when the exchange is over, also where no answer was begun."""
         self.facts: dict[str, Any] = {}
@@ -92,7 +94,7 @@ class ExchangeConnection(ASGIHTTPConnection):
 
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
-        exchange = Exchange(self.scope)
+        exchange = Exchange(self.scope, self._in_flight)
         _EXCHANGE.set(exchange)
         structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
 

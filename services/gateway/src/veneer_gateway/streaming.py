@@ -28,8 +28,8 @@ async def open_event_stream(
             response. Later, it becomes the last frame.
     """
     legal = _legal(chunks, guard)
-    exchange.cleanup.push_async_callback(_close, chunks)
-    exchange.cleanup.push_async_callback(_close, legal)
+    exchange.cleanup.push_async_callback(close_stream, chunks)
+    exchange.cleanup.push_async_callback(close_stream, legal)
     with failing_if_cancelled():
         first = await anext(legal)
     return _frames(first, legal, exchange)
@@ -71,7 +71,8 @@ async def _frames(
         exchange.facts["chunks"] = sent
 
 
-async def _close(stream: AsyncIterator[ChatCompletionChunk]) -> None:
+async def close_stream(stream: AsyncIterator[ChatCompletionChunk]) -> None:
+    """Close `stream` if it can be, within a time limit; a failure is logged."""
     if not isinstance(stream, AsyncGenerator):
         return
     try:

@@ -5,6 +5,7 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 
 from quart import Blueprint, Response, request
 
+from veneer_gateway.background import finish, finish_stream
 from veneer_gateway.errors import UnsupportedMediaTypeError, failing_if_cancelled
 from veneer_gateway.exchange import Exchange, current_exchange
 from veneer_gateway.registry import Registry
@@ -51,8 +52,12 @@ def chat_routes(registry: Registry) -> Blueprint:
 async def _complete(
     adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
 ) -> Response:
+    work = adapter.create_chat_completion(chat, exchange.context)
     with failing_if_cancelled():
-        completion = await adapter.create_chat_completion(chat, exchange.context)
+        if adapter.finishes_in_background:
+            completion = await finish(work, exchange.in_flight)
+        else:
+            completion = await work
     body = encode_completion(check_completion(completion))
     return Response(body, content_type="application/json")
 
@@ -63,6 +68,8 @@ async def _stream(
     options = chat.stream_options
     guard = StreamGuard(include_usage=options is not None and options.include_usage)
     chunks = adapter.stream_chat_completion(chat, exchange.context)
+    if adapter.finishes_in_background:
+        chunks = finish_stream(chunks, exchange.in_flight)
     frames = await open_event_stream(chunks, guard, exchange)
     response = Response(
         frames, content_type="text/event-stream; charset=utf-8", headers=_STREAM_HEADERS

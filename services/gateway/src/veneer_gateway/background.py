@@ -1,0 +1,80 @@
+"""Work that outlives its request, for adapters that finish what they have begun."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+from openai.types.chat import ChatCompletionChunk
+
+from veneer_gateway.errors import failing_if_cancelled
+from veneer_gateway.streaming import close_stream
+
+T = TypeVar("T")
+Tasks = set[asyncio.Task[Any]]
+
+log = logging.getLogger("veneer.background")
+
+
+async def finish(work: Coroutine[Any, Any, T], tasks: Tasks) -> T:
+    """Await `work`, which goes on as one of `tasks` when the caller is cancelled."""
+    task = _start(work, tasks)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_log_failure)
+        raise
+
+
+async def finish_stream(
+    chunks: AsyncIterator[ChatCompletionChunk], tasks: Tasks
+) -> AsyncGenerator[ChatCompletionChunk, None]:
+    """Give `chunks`, which go on to their end as one of `tasks` when this generator is closed.
+
+    While it is read, a slow reader slows them as ever.
+    """
+    queue: asyncio.Queue[ChatCompletionChunk | Exception | None] = asyncio.Queue(maxsize=1)
+    is_read = True
+
+    async def hand_over(item: ChatCompletionChunk | Exception | None) -> None:
+        if is_read:
+            await queue.put(item)
+        else:
+            await asyncio.sleep(0)
+
+    async def pump() -> None:
+        try:
+            with failing_if_cancelled():
+                async for chunk in chunks:
+                    await hand_over(chunk)
+        except Exception as error:
+            if not is_read:
+                log.exception("adapter failed in the background")
+            await hand_over(error)
+        else:
+            await hand_over(None)
+        finally:
+            await close_stream(chunks)
+
+    _start(pump(), tasks)
+    try:
+        while (item := await queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        is_read = False
+        if not queue.empty():
+            queue.get_nowait()
+
+
+def _start(work: Coroutine[Any, Any, T], tasks: Tasks) -> asyncio.Task[T]:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("adapter failed in the background", exc_info=error)
