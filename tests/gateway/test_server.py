@@ -60,7 +60,8 @@ def test_it_serves_and_stops_cleanly(command: list[str], number: signal.Signals)
 
     assert [model["id"] for model in listed["data"]] == ["dummy/echo-1", "dummy/story-1"]
     assert code == 0
-    assert events[-2:] == ["draining", "stopped"]
+    assert "draining" in events
+    assert events[-1] == "stopped"
 
 
 def test_an_idle_keep_alive_connection_does_not_hold_up_the_stop() -> None:
