@@ -1,6 +1,7 @@
 """Streams that break: an error frame, never a false clean end."""
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import openai
@@ -138,9 +139,13 @@ def test_an_iterator_that_is_no_generator_is_served_too() -> None:
                 raise StopAsyncIteration
             return self.left.pop(0)
 
+    def without_a_generator(method: Callable[..., object]) -> Callable[..., Chunks]:
+        return functools.wraps(method)(lambda *_: Chunks())
+
     class IteratorAdapter(ScriptedAdapter):
-        def stream_chat_completion(self, request, context):  # type: ignore[no-untyped-def]
-            return Chunks()
+        @without_a_generator
+        async def stream_chat_completion(self, request, context):  # type: ignore[no-untyped-def]
+            yield
 
     with running_gateway(IteratorAdapter()) as gateway:
         response = httpx2.post(

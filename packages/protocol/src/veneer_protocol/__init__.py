@@ -2,6 +2,7 @@
 
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.context import Headers, RequestContext
+from veneer_protocol.definition import check_prefix
 from veneer_protocol.encoding import encode_completion, encode_model, encode_models
 from veneer_protocol.errors import (
     ApiError,
@@ -22,6 +23,7 @@ from veneer_protocol.parsing import parse_request
 from veneer_protocol.replies import FinishReason, Reply, usage
 from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
 from veneer_protocol.sse import DONE, encode_error, encode_event
+from veneer_protocol.text import TextAdapter
 
 __all__ = [
     "DONE",
@@ -44,11 +46,13 @@ __all__ = [
     "ServiceUnavailableError",
     "StreamGuard",
     "StreamOptions",
+    "TextAdapter",
     "TextPart",
     "UpstreamError",
     "UpstreamTimeoutError",
     "check_completion",
     "check_models",
+    "check_prefix",
     "encode_completion",
     "encode_error",
     "encode_event",

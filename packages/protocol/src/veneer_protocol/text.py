@@ -1,0 +1,69 @@
+"""An adapter of one method, for a back end that says text."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import cast
+
+from openai.types import Model
+from openai.types.chat import ChatCompletionChunk
+
+from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.context import RequestContext
+from veneer_protocol.errors import InvalidProviderResponseError, ModelNotFoundError
+from veneer_protocol.replies import Reply
+from veneer_protocol.request import ChatCompletionRequest
+
+
+class TextAdapter(ProviderAdapter, ABC):
+    """Serves `models` with what `generate` says; all else is derived."""
+
+    models: Sequence[str]
+    """The names of the models, without the prefix."""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        names_itself = cls.__init__ is not TextAdapter.__init__
+        lists_itself = cls.list_models is not TextAdapter.list_models
+        if not (ABC in cls.__bases__ or hasattr(cls, "models") or names_itself or lists_itself):
+            raise TypeError(
+                f'{cls.__qualname__} has no models: write `models = ("chat-1",)` in the class.'
+            )
+
+    @abstractmethod
+    def generate(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[str]:
+        """Say the answer, piece by piece; the end of the pieces is the end of the answer.
+
+        Write it as `async def` with `yield`.
+
+        Raises:
+            ApiError: anything that the client should know.
+        """
+
+    async def list_models(self, context: RequestContext) -> Sequence[Model]:
+        """Give `models`."""
+        return [
+            Model(id=f"{self.model_prefix}/{name}", object="model", created=0, owned_by=self.name)
+            for name in self.models
+        ]
+
+    async def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        """Give each piece as a chunk."""
+        if request.model_name not in self.models:
+            raise ModelNotFoundError(request.model)
+        reply = Reply(model=request.model)
+        # That it is a generator was seen to when the class was defined.
+        said = cast("AsyncGenerator[str, None]", self.generate(request, context))
+        async with aclosing(said) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, str):
+                    raise InvalidProviderResponseError(
+                        f"generate() yielded {type(piece).__qualname__} where a str is due."
+                    )
+                if piece:
+                    yield reply.chunk(piece)
+        yield reply.last_chunk()
