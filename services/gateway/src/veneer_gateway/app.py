@@ -14,6 +14,8 @@ from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.models import model_routes
 from veneer_gateway.settings import Settings
 
+_CUT_TIMEOUT_SECONDS = 2
+
 
 class Gateway(Quart):
     """A Quart application that knows which requests it is serving."""
@@ -26,13 +28,23 @@ class Gateway(Quart):
         """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
+        self.is_cutting = False
+        """Whether what is still open is being cut, each with a word to its client."""
 
-    async def finish_in_flight(self, seconds: float) -> None:
+    async def finish(self, seconds: float) -> None:
         """Wait for what is being served, and cut what takes longer than `seconds`."""
         if self.in_flight:
-            _, late = await asyncio.wait(self.in_flight, timeout=seconds)
-            for task in late:
-                task.cancel()
+            await asyncio.wait(self.in_flight, timeout=seconds)
+            await self.cut()
+
+    async def cut(self) -> None:
+        """End what is being served, now."""
+        self.is_cutting = True
+        tasks = set(self.in_flight)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CUT_TIMEOUT_SECONDS)
 
 
 def create_app(settings: Settings, registry: Registry) -> Gateway:
@@ -53,11 +65,14 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)
-    app.before_serving(registry.startup)
+
+    @app.before_serving
+    async def start() -> None:
+        await registry.startup(settings.startup_timeout_seconds)
 
     @app.after_serving
     async def stop() -> None:
-        await app.finish_in_flight(settings.drain_seconds)
-        await registry.shutdown()
+        await app.finish(settings.drain_seconds)
+        await registry.shutdown(settings.startup_timeout_seconds)
 
     return app

@@ -87,12 +87,23 @@ def as_api_error(error: Exception) -> ApiError:
         api_error: ApiError = kind(message)
     elif isinstance(error, ApiError):
         api_error = error
+        if error.status >= 500:
+            log.warning("provider failed", exc_info=error)
     else:
         log.error("unexpected exception", exc_info=error)
-        api_error = ServerError("The gateway or the provider failed. The request id is in its log.")
+        api_error = ServerError(
+            f"The gateway or the provider failed; the log tells why under {_request_id()}."
+        )
     with suppress(LookupError):  # The refusal of a WebSocket is no exchange.
         current_exchange().facts["error"] = api_error.code
     return api_error
+
+
+def _request_id() -> str:
+    try:
+        return current_exchange().context.request_id
+    except LookupError:
+        return "no request id"
 
 
 @contextmanager

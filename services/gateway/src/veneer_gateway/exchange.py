@@ -5,21 +5,22 @@ import logging
 import re
 import time
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
+from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPResponseBodyEvent, HTTPScope
 from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
-from veneer_protocol import Headers, RequestContext
+from veneer_protocol import Headers, RequestContext, ServiceUnavailableError, encode_error
 
 if TYPE_CHECKING:
     from veneer_gateway.app import Gateway
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
+_GOODBYE_TIMEOUT_SECONDS = 1
 _QUIET_PATHS = frozenset({b"/healthz", b"/readyz"})
 
 log = logging.getLogger("veneer.access")
@@ -43,6 +44,8 @@ class Exchange:
         """What the log line says beside the usual."""
         self.status: int | None = None
         self.is_complete = False
+        self.is_stream = False
+        """Whether the response, once begun, is an event stream."""
         self._scope = scope
         self._started = time.perf_counter()
 
@@ -90,11 +93,11 @@ class ExchangeConnection(ASGIHTTPConnection):
         if not scope["path"]:
             scope = cast(HTTPScope, {**scope, "path": "/"})
         super().__init__(app, scope)
-        self._in_flight = app.in_flight
+        self._gateway = app
 
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
-        exchange = Exchange(self.scope, self._in_flight)
+        exchange = Exchange(self.scope, self._gateway.in_flight)
         _EXCHANGE.set(exchange)
         structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
 
@@ -103,10 +106,32 @@ class ExchangeConnection(ASGIHTTPConnection):
             await send(message)
 
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._in_flight.add(task)
+        self._gateway.in_flight.add(task)
         try:
             async with exchange.cleanup:
                 await super().handle_request(request, send_noted)
+        except asyncio.CancelledError:
+            if not self._gateway.is_cutting:
+                raise
+            await _say_goodbye(exchange, send_noted)
         finally:
-            self._in_flight.discard(task)
+            self._gateway.in_flight.discard(task)
             exchange.log()
+
+
+async def _say_goodbye(exchange: Exchange, send: ASGISendCallable) -> None:
+    """Tell a client whose request is cut that it is the gateway that leaves."""
+    error = ServiceUnavailableError("The gateway is stopping. Try again.", code="shutting_down")
+    exchange.facts["error"] = error.code
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
+            if exchange.status is None:
+                headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
+                await send({"type": "http.response.start", "status": 503, "headers": headers})
+                await send(_last(error.to_json()))
+            elif exchange.is_stream and not exchange.is_complete:
+                await send(_last(encode_error(error)))
+
+
+def _last(body: bytes) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": body, "more_body": False}

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+from contextlib import suppress
 from types import FrameType
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -84,13 +85,10 @@ async def _drain(app: Gateway, seconds: float, stop: asyncio.Event, cut: asyncio
     await stop.wait()
     app.is_draining = True
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await cut.wait()
-    except TimeoutError:
-        pass
-    for task in tuple(app.in_flight):
-        task.cancel()
+    await app.cut()
 
 
 def _config(settings: Settings, listener: socket.socket) -> Config:
@@ -102,4 +100,5 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     # Its access log would hold decoded paths, in which a line break forges a line.
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
+    config.errorlog.setLevel(logging.WARNING)  # Where it listens, we have said already.
     return config

@@ -32,6 +32,7 @@ async def open_event_stream(
     exchange.cleanup.push_async_callback(close_stream, legal)
     with failing_if_cancelled():
         first = await anext(legal)
+    exchange.is_stream = True
     return _frames(first, legal, exchange)
 
 
