@@ -24,8 +24,10 @@ def test_the_doctor_names_providers_and_settings(runner: CliRunner) -> None:
     result = runner.invoke(main, ["doctor"], env={"PORT": "8123"})
 
     assert result.exit_code == 0
-    assert "port = 8123" in result.stdout
-    assert "dummy (dummy/…) from veneer-providers-dummy 0.1.0: ok" in result.stdout
+    assert "PORT=8123" in result.stdout
+    assert (
+        "dummy from veneer-providers-dummy 0.1.0: ok: dummy/echo-1, dummy/story-1" in result.stdout
+    )
 
 
 def test_the_doctor_fails_over_a_provider_that_does_not_start(
@@ -35,15 +37,31 @@ def test_the_doctor_fails_over_a_provider_that_does_not_start(
         "from tests.adapters import PlainAdapter\n"
         "class Lazy(PlainAdapter):\n"
         "    async def startup(self):\n"
-        "        raise OSError('hunter2')\n"
+        "        raise OSError('no disk')\n"
     )
     install("lazy", "lazy_module", source, lazy="lazy_module:Lazy")
 
     result = runner.invoke(main, ["doctor"])
 
     assert result.exit_code == 1
-    assert "plain (plain/…) from lazy 1.0: failed: OSError" in result.stdout
-    assert "dummy (dummy/…) from veneer-providers-dummy 0.1.0: ok" in result.stdout
+    assert "plain from lazy 1.0: failed: OSError: no disk" in result.stdout
+    assert "dummy from veneer-providers-dummy 0.1.0: ok" in result.stdout
+
+
+def test_the_doctor_fails_over_a_provider_that_cannot_list_its_models(
+    runner: CliRunner, install: Install
+) -> None:
+    source = (
+        "from tests.adapters import BrokenAdapter\n"
+        "def make():\n"
+        "    return BrokenAdapter(ValueError('no list'))\n"
+    )
+    install("mute", "mute_module", source, mute="mute_module:make")
+
+    result = runner.invoke(main, ["doctor"])
+
+    assert result.exit_code == 1
+    assert "broken from mute 1.0: cannot list its models: ValueError: no list" in result.stdout
 
 
 @pytest.mark.parametrize("command", ["serve", "models", "doctor"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from veneer_gateway.logs import configure_logging
+from veneer_gateway.settings import LogLevel
 from veneer_protocol import RequestContext
 
 
@@ -59,7 +60,7 @@ def test_a_traceback_is_logged_without_local_variables(log: io.StringIO) -> None
 
 
 @pytest.mark.parametrize(("level", "lines"), [("debug", 3), ("info", 2), ("error", 1), ("off", 0)])
-def test_the_level_says_what_is_logged(level: str, lines: int) -> None:
+def test_the_level_says_what_is_logged(level: LogLevel, lines: int) -> None:
     log = io.StringIO()
     configure_logging(level, log)
 

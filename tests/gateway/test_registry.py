@@ -1,5 +1,6 @@
 """Entry points and register() to the adapter that answers."""
 
+import asyncio
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -49,6 +50,15 @@ def test_an_entry_point_may_be_an_adapter_a_class_or_a_call(install: Install, ta
         ("def make():\n    return 3", "TypeError"),
         ("def make():\n    return ['no adapter']", "TypeError"),
         ("def make(argument):\n    pass", "TypeError"),
+        ("def make():\n    raise SystemExit(3)", "SystemExit"),
+        (
+            "from tests.adapters import PlainAdapter\ndef make():\n    return PlainAdapter('a/b')",
+            "TypeError",
+        ),
+        (
+            "from tests.adapters import PlainAdapter\ndef make():\n    return PlainAdapter(None)",
+            "TypeError",
+        ),
     ],
 )
 def test_a_provider_that_cannot_be_loaded_is_named_and_the_rest_serve(
@@ -59,7 +69,7 @@ def test_a_provider_that_cannot_be_loaded_is_named_and_the_rest_serve(
     registry = Registry.discover()
 
     broken = next(provider for provider in registry.providers if provider.name == "broken")
-    assert (broken.origin, broken.failure) == ("broken 1.0", failure)
+    assert (broken.origin, type(broken.failure).__name__) == ("broken 1.0", failure)
     assert registry.resolve("dummy/echo-1").name == "dummy"
     assert "provider cannot be loaded" in caplog.text
 
@@ -76,14 +86,14 @@ def test_two_that_claim_one_prefix_stop_the_start_and_are_both_named(install: In
     assert "impostor 1.0" in str(refusal.value)
 
 
-@pytest.mark.parametrize("prefix", ["", "a/b"])
+@pytest.mark.parametrize("prefix", ["", "a/b", "a b", "-a", "가"])
 def test_a_prefix_that_cannot_be_routed_is_refused(prefix: str) -> None:
-    with pytest.raises(RegistrationError, match="slash"):
+    with pytest.raises(TypeError, match="slash"):
         Registry().register(PlainAdapter(prefix))
 
 
 def test_what_is_no_adapter_is_refused() -> None:
-    with pytest.raises(RegistrationError, match="ProviderAdapter"):
+    with pytest.raises(TypeError, match="ProviderAdapter"):
         Registry().register(PlainAdapter)  # type: ignore[arg-type]
 
 
@@ -114,13 +124,43 @@ async def test_an_adapter_that_does_not_start_does_not_serve_and_the_rest_do(
     registry.register(NotToday("lazy"))
     registry.register(PlainAdapter())
 
-    await registry.startup()
+    await registry.startup(timeout_seconds=5)
 
     assert [adapter.name for adapter in registry.serving] == ["plain"]
-    assert registry.providers[0].failure == "OSError"
+    assert isinstance(registry.providers[0].failure, OSError)
     with pytest.raises(ServiceUnavailableError) as refusal:
         registry.resolve("lazy/one")
     assert "hunter2" not in str(refusal.value)
+
+
+async def test_an_adapter_that_never_starts_holds_up_nobody() -> None:
+    class Sleepy(PlainAdapter):
+        async def startup(self) -> None:
+            await asyncio.Event().wait()
+
+    registry = Registry()
+    registry.register(Sleepy("sleepy"))
+    registry.register(PlainAdapter())
+
+    await registry.startup(timeout_seconds=0.05)
+
+    assert [adapter.name for adapter in registry.serving] == ["plain"]
+    assert isinstance(registry.providers[0].failure, TimeoutError)
+
+
+async def test_an_adapter_that_never_stops_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Clingy(PlainAdapter):
+        async def shutdown(self) -> None:
+            await asyncio.Event().wait()
+
+    registry = Registry()
+    registry.register(Clingy())
+
+    await registry.shutdown(timeout_seconds=0.05)
+
+    assert "provider did not stop cleanly" in caplog.text
 
 
 async def test_each_adapter_starts_once_and_stops_once_also_beside_one_that_fails() -> None:
@@ -139,8 +179,8 @@ async def test_each_adapter_starts_once_and_stops_once_also_beside_one_that_fail
     registry.register(Counted("a"))
     registry.register(Counted("b"))
 
-    await registry.startup()
-    await registry.shutdown()
+    await registry.startup(timeout_seconds=5)
+    await registry.shutdown(timeout_seconds=5)
 
     assert events == ["start a", "start b", "stop a", "stop b"]
 

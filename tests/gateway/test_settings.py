@@ -19,6 +19,7 @@ def test_every_setting_has_its_variable() -> None:
             "PORT": "8080",
             "LOG_LEVEL": "DEBUG",
             "VENEER_MAX_BODY_BYTES": "10",
+            "VENEER_STARTUP_TIMEOUT_SECONDS": "7",
             "VENEER_MODELS_TIMEOUT_SECONDS": "0.5",
             "VENEER_DRAIN_SECONDS": "0",
         }
@@ -29,6 +30,7 @@ def test_every_setting_has_its_variable() -> None:
         port=8080,
         log_level="debug",
         max_body_bytes=10,
+        startup_timeout_seconds=7,
         models_timeout_seconds=0.5,
         drain_seconds=0,
     )

@@ -3,16 +3,18 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import click
 
 from veneer_gateway.logs import configure_logging
 from veneer_gateway.registry import RegistrationError, Registry
-from veneer_gateway.routes.models import list_all_models
+from veneer_gateway.routes.models import list_all_models, list_models
 from veneer_gateway.server import serve as serve_until_signal
-from veneer_gateway.settings import Settings, SettingsError
-from veneer_protocol import RequestContext
+from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
+from veneer_protocol import ApiError, RequestContext
 
 
 @click.group()
@@ -42,51 +44,74 @@ def models() -> None:
     registry = _discover()
 
     async def collect() -> list[str]:
-        await registry.startup()
-        try:
+        async with _running(registry, settings):
             found = await list_all_models(
                 registry, RequestContext(), settings.models_timeout_seconds
             )
-        finally:
-            await registry.shutdown()
         return [model.id for model in found]
 
-    for model_id in asyncio.run(collect()):
-        click.echo(model_id)
+    try:
+        for model_id in asyncio.run(collect()):
+            click.echo(model_id)
+    except ApiError as error:
+        raise click.ClickException(error.message) from None
 
 
 @main.command()
 def doctor() -> None:
-    """Tell which providers are installed, which of them start, and how the gateway is set.
+    """Tell how the gateway is set, which providers are installed, and what each of them serves.
 
-    Exits with 1 if one of them does not, or if there is none.
+    Exits with 1 if one of them does not work, or if there is none.
     """
-    settings = _prepare()
+    settings = _prepare(log_level="off")
     registry = _discover()
-
-    async def try_start() -> None:
-        await registry.startup()
-        await registry.shutdown()
-
-    asyncio.run(try_start())
     for name, value in settings.model_dump().items():
-        click.echo(f"{name} = {value}")
-    for provider in registry.providers:
-        state = f"failed: {provider.failure}" if provider.failure else "ok"
-        prefix = f"{provider.prefix}/…" if provider.prefix else "no prefix"
-        click.echo(f"{provider.name} ({prefix}) from {provider.origin}: {state}")
+        click.echo(f"{variable(name)}={value}")
+    is_well = asyncio.run(_examine(registry, settings))
     if not registry.providers:
         click.echo("No provider is installed. Install one beside the gateway.")
-    if not registry.serving or any(provider.failure for provider in registry.providers):
+    if not (is_well and registry.serving):
         sys.exit(1)
 
 
-def _prepare() -> Settings:
+async def _examine(registry: Registry, settings: Settings) -> bool:
+    """Start every provider, ask for its models, and print what comes of it."""
+    is_well = True
+    async with _running(registry, settings):
+        for provider in registry.providers:
+            state = f"failed: {_told(provider.failure)}"
+            if provider.adapter is not None and provider.failure is None:
+                try:
+                    found = await list_models(
+                        provider.adapter, RequestContext(), settings.models_timeout_seconds
+                    )
+                    state = f"ok: {', '.join(model.id for model in found) or 'no models'}"
+                except Exception as error:  # noqa: BLE001  Printed below.
+                    state = f"cannot list its models: {_told(error)}"
+            is_well = is_well and state.startswith("ok")
+            click.echo(f"{provider.name} from {provider.origin}: {state}")
+    return is_well
+
+
+def _told(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+@asynccontextmanager
+async def _running(registry: Registry, settings: Settings) -> AsyncIterator[None]:
+    await registry.startup(settings.startup_timeout_seconds)
+    try:
+        yield
+    finally:
+        await registry.shutdown(settings.startup_timeout_seconds)
+
+
+def _prepare(log_level: LogLevel | None = None) -> Settings:
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    configure_logging(settings.log_level)
+    configure_logging(log_level or settings.log_level)
     return settings
 
 

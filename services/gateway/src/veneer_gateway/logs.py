@@ -6,8 +6,10 @@ from typing import TextIO
 
 import structlog
 
+from veneer_gateway.settings import LogLevel
 
-def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
+
+def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     """Send every logger of the process to `stream`, from `level` up; `off` is none.
 
     Whatever is logged while a request is served carries its id, an adapter's own lines too. What

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 
-from veneer_protocol import ProviderAdapter, ProviderNotFoundError, ServiceUnavailableError
+from veneer_protocol import (
+    ProviderAdapter,
+    ProviderNotFoundError,
+    ServiceUnavailableError,
+    check_prefix,
+)
 
 ENTRY_POINT_GROUP = "veneer.providers"
 
@@ -15,7 +20,7 @@ log = logging.getLogger("veneer.registry")
 
 
 class RegistrationError(Exception):
-    """An adapter cannot be served as it is; the message says why."""
+    """Two providers claim one prefix; the message names both."""
 
 
 @dataclass
@@ -27,13 +32,19 @@ class Provider:
     """The distribution it came from, or where it was registered by hand."""
     adapter: ProviderAdapter | None = None
     """None where it could not be loaded."""
-    failure: str | None = None
-    """Why it does not serve: the kind of the exception. Its text may hold a secret."""
+    failure: BaseException | None = None
+    """Why it does not serve. Its text may hold a secret: for the log and the operator's eyes."""
 
     @property
     def prefix(self) -> str | None:
         """The part of its model ids before the slash, if it could be loaded."""
         return None if self.adapter is None else self.adapter.model_prefix
+
+    def fail(self, error: BaseException, event: str) -> None:
+        """Take it out of service, and log why."""
+        # Without its traceback, which would keep alive all that its frames hold.
+        self.failure = error.with_traceback(None)
+        log.error(event, exc_info=error, extra={"provider": self.name, "origin": self.origin})
 
 
 class Registry:
@@ -57,13 +68,10 @@ class Registry:
             origin = _origin(entry_point)
             try:
                 adapters = list(_adapters(entry_point.load()))
-            except Exception as error:
-                log.exception(
-                    "provider cannot be loaded",
-                    extra={"provider": entry_point.name, "origin": origin},
-                )
-                failure = type(error).__name__
-                registry._providers.append(Provider(entry_point.name, origin, failure=failure))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  Logged by fail().
+                provider = Provider(entry_point.name, origin)
+                provider.fail(error, "provider cannot be loaded")
+                registry._providers.append(provider)
                 continue
             for adapter in adapters:
                 registry.register(adapter, origin=origin)
@@ -73,18 +81,11 @@ class Registry:
         """Serve `adapter` under its prefix, beside those found by entry point.
 
         Raises:
-            RegistrationError: it is no adapter, or its prefix is taken.
+            TypeError: it is no adapter, or its prefix cannot stand in a model id.
+            RegistrationError: its prefix is taken.
         """
-        if not isinstance(adapter, ProviderAdapter):
-            raise RegistrationError(
-                f"{adapter!r} from {origin} is no ProviderAdapter. Give an instance of a subclass."
-            )
+        _check_adapter(adapter)
         prefix = adapter.model_prefix
-        if not prefix or "/" in prefix:
-            raise RegistrationError(
-                f"The model prefix {prefix!r} of {type(adapter).__qualname__} from {origin} must "
-                "be a word without a slash."
-            )
         if (other := self._by_prefix.get(prefix)) is not None:
             raise RegistrationError(
                 f"The prefix {prefix!r} is claimed twice: by {type(other.adapter).__qualname__} "
@@ -127,33 +128,33 @@ class Registry:
             )
         return provider.adapter
 
-    async def startup(self) -> None:
-        """Start all adapters at once; one that fails is logged and does not serve."""
+    async def startup(self, timeout_seconds: float) -> None:
+        """Start all adapters at once; one that fails or takes too long does not serve."""
         await asyncio.gather(
             *(
-                self._start(provider, provider.adapter)
+                self._start(provider, provider.adapter, timeout_seconds)
                 for provider in self._providers
                 if provider.adapter is not None
             )
         )
 
-    async def shutdown(self) -> None:
-        """Stop all adapters that started, at once; a failure is logged."""
-        await asyncio.gather(*(self._stop(adapter) for adapter in self.serving))
+    async def shutdown(self, timeout_seconds: float) -> None:
+        """Stop all adapters that started, at once; one that fails or takes too long is logged."""
+        await asyncio.gather(*(self._stop(adapter, timeout_seconds) for adapter in self.serving))
 
-    async def _start(self, provider: Provider, adapter: ProviderAdapter) -> None:
+    async def _start(
+        self, provider: Provider, adapter: ProviderAdapter, timeout_seconds: float
+    ) -> None:
         try:
-            await adapter.startup()
-        except Exception as error:
-            provider.failure = type(error).__name__
-            log.exception(
-                "provider did not start",
-                extra={"provider": provider.name, "origin": provider.origin},
-            )
+            async with asyncio.timeout(timeout_seconds):
+                await adapter.startup()
+        except Exception as error:  # noqa: BLE001  Logged by fail().
+            provider.fail(error, "provider did not start")
 
-    async def _stop(self, adapter: ProviderAdapter) -> None:
+    async def _stop(self, adapter: ProviderAdapter, timeout_seconds: float) -> None:
         try:
-            await adapter.shutdown()
+            async with asyncio.timeout(timeout_seconds):
+                await adapter.shutdown()
         except Exception:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
 
@@ -168,6 +169,14 @@ def _adapters(announced: Any) -> Iterator[ProviderAdapter]:
     made = announced if isinstance(announced, ProviderAdapter) else announced()
     several: Iterable[Any] = [made] if isinstance(made, ProviderAdapter) else made
     for adapter in several:
-        if not isinstance(adapter, ProviderAdapter):
-            raise TypeError(f"{adapter!r} is no ProviderAdapter")
+        _check_adapter(adapter)
         yield adapter
+
+
+def _check_adapter(adapter: object) -> None:
+    if not isinstance(adapter, ProviderAdapter):
+        raise TypeError(f"{adapter!r} is no ProviderAdapter. Give an instance of a subclass.")
+    kind = type(adapter).__qualname__
+    if not isinstance(getattr(adapter, "name", None), str):
+        raise TypeError(f'{kind} has no name: write `name = "acme"` in the class.')
+    check_prefix(adapter.model_prefix, kind)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 MIB = 1024 * 1024
 
+LogLevel = Literal["debug", "info", "warning", "error", "critical", "off"]
+
 # The names that pino, and with it the gateway's Node.js ancestor, gives to levels.
 _LEVELS_BY_OTHER_NAMES = {
     "trace": "debug",
@@ -34,12 +36,12 @@ class Settings(BaseModel):
     """`HOST`: the address to bind."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
     """`PORT`: the port to bind; 0 takes a free one and logs it."""
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical", "off"], BeforeValidator(_level)
-    ] = "info"
+    log_level: Annotated[LogLevel, BeforeValidator(_level)] = "info"
     """`LOG_LEVEL`: the least level that is logged."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
+    startup_timeout_seconds: Annotated[float, Field(gt=0)] = 30
+    """`VENEER_STARTUP_TIMEOUT_SECONDS`: how long a provider may take to start, or to stop."""
     models_timeout_seconds: Annotated[float, Field(gt=0)] = 5
     """`VENEER_MODELS_TIMEOUT_SECONDS`: how long a provider may take to list its models."""
     drain_seconds: Annotated[float, Field(ge=0)] = 8
@@ -55,22 +57,21 @@ class Settings(BaseModel):
         Raises:
             SettingsError: a value is malformed.
         """
-        variables = {name: _variable(name) for name in cls.model_fields}
+        variables = {field: variable(field) for field in cls.model_fields}
         given = {
-            name: environment[variable]
-            for name, variable in variables.items()
-            if environment.get(variable)
+            field: environment[name] for field, name in variables.items() if environment.get(name)
         }
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            variable = variables[str(problem["loc"][0])]
+            name = variables[str(problem["loc"][0])]
             raise SettingsError(
-                f"{variable}={problem['input']!r} is no good: {problem['msg']}."
+                f"{name}={problem['input']!r} is no good: {problem['msg']}."
             ) from None
 
 
-def _variable(field: str) -> str:
+def variable(field: str) -> str:
+    """Give the environment variable of a field."""
     name = field.upper()
     return name if name in {"HOST", "PORT", "LOG_LEVEL"} else f"VENEER_{name}"

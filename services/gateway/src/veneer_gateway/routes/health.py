@@ -25,7 +25,7 @@ def health_routes(registry: Registry, is_draining: Callable[[], bool]) -> Bluepr
                     "name": provider.name,
                     "prefix": provider.prefix,
                     "origin": provider.origin,
-                    "failure": provider.failure,
+                    "failure": provider.failure and type(provider.failure).__name__,
                 }
                 for provider in registry.providers
             ],

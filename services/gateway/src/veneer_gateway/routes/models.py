@@ -31,7 +31,7 @@ def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
     routes = Blueprint("models", __name__)
 
     @routes.get("/v1/models")
-    async def list_models() -> Response:
+    async def list_every_model() -> Response:
         context = current_exchange().context
         models = await list_all_models(registry, context, timeout_seconds)
         return Response(encode_models(models), content_type="application/json")
@@ -40,7 +40,7 @@ def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
     @routes.get("/v1/models/<path:model_id>")
     async def retrieve_model(model_id: str) -> Response:
         adapter = registry.resolve(model_id)
-        models = await _list(adapter, current_exchange().context, timeout_seconds)
+        models = await list_models(adapter, current_exchange().context, timeout_seconds)
         for model in models:
             if model.id == model_id:
                 return Response(encode_model(model), content_type="application/json")
@@ -58,7 +58,7 @@ async def list_all_models(
         Exception: what the first adapter raised, if none could answer.
     """
     answers = await asyncio.gather(
-        *(_list(adapter, context, timeout_seconds) for adapter in registry.serving),
+        *(list_models(adapter, context, timeout_seconds) for adapter in registry.serving),
         return_exceptions=True,
     )
     failures = [answer for answer in answers if isinstance(answer, BaseException)]
@@ -75,9 +75,14 @@ async def list_all_models(
     return list(itertools.chain.from_iterable(lists))
 
 
-async def _list(
+async def list_models(
     adapter: ProviderAdapter, context: RequestContext, timeout_seconds: float
 ) -> list[Model]:
+    """Ask one adapter.
+
+    Raises:
+        ApiError: it fails, takes longer than `timeout_seconds`, or gives what cannot be served.
+    """
     try:
         async with asyncio.timeout(timeout_seconds):
             with failing_if_cancelled():
