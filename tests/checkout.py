@@ -51,7 +51,7 @@ def server(command: str, folder: Path, port: int = 3000) -> Iterator[None]:
     process = subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
-        env=environment(),
+        env=environment(**({} if port == 3000 else {"PORT": str(port)})),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
