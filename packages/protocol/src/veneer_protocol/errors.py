@@ -18,6 +18,7 @@ a stream that has begun.
 """
 
 import json
+import math
 from typing import ClassVar
 
 _LONGEST_SHOWN = 80
@@ -26,6 +27,13 @@ _LONGEST_SHOWN = 80
 def shown(value: str) -> str:
     """Quote a caller's own words for a message, cut where they grow long."""
     return repr(value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…")
+
+
+def _seconds(value: float | None) -> float | None:
+    try:
+        return None if value is None or not 0 <= float(value) < math.inf else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 class ApiError(Exception):
@@ -58,16 +66,17 @@ class ApiError(Exception):
             message: for the person who meets the error; never a secret.
             param: the request field at fault, as in `messages[0].content[1].type`.
             code: a stable name, where the class's own does not say enough.
-            retry_after_seconds: sent as the `Retry-After` header.
+            retry_after_seconds: sent as the `Retry-After` header, if it is a time to come.
             upstream_request_id: what the upstream calls this request; sent as
                 `x-upstream-request-id`.
         """
-        super().__init__(message)
-        self.message = message
+        # An upstream's own words are often numbers or null, whatever the types say.
+        self.message = str(message)
+        super().__init__(self.message)
         self.param = param
-        self.code = code or self.code
-        self.retry_after_seconds = retry_after_seconds
-        self.upstream_request_id = upstream_request_id
+        self.code = str(code) if code else self.code
+        self.retry_after_seconds = _seconds(retry_after_seconds)
+        self.upstream_request_id = upstream_request_id and str(upstream_request_id)
 
     def to_json(self) -> bytes:
         """Give the one error body: `{"error": {"message", "type", "param", "code"}}`."""

@@ -7,7 +7,7 @@ full of unknown names costs no more than a good one.
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -104,6 +104,9 @@ EXCLUDED_ROLES = frozenset({"developer", "function", "tool"})
 EXCLUDED_PARTS = frozenset({"file", "image_url", "input_audio", "refusal"})
 """Types of content parts of the API outside the core subset."""
 
+# A message has role and content, a part type and text.
+_FEWEST_FIELDS = 2
+
 _ROLES = frozenset({"system", "user", "assistant"})
 
 
@@ -119,7 +122,17 @@ def take(document: dict[str, Any]) -> dict[str, Any]:
     if isinstance(options := taken.get("stream_options"), dict):
         taken["stream_options"] = _take(options, STREAM_OPTIONS, "stream_options")
     if isinstance(messages := taken.get("messages"), list):
-        taken["messages"] = [_message(item, f"messages[{i}]") for i, item in enumerate(messages)]
+        taken["messages"] = _items(messages, "messages", _message)
+    return taken
+
+
+def _items(items: list[Any], path: str, take_item: Callable[[Any, str], Any]) -> list[Any]:
+    """Take `items` up to the first that pydantic will refuse, for it would look no further."""
+    taken = []
+    for index, item in enumerate(items):
+        taken.append(take_item(item, f"{path}[{index}]"))
+        if not isinstance(item, dict) or len(taken[-1]) < _FEWEST_FIELDS:
+            break
     return taken
 
 
@@ -131,7 +144,7 @@ def _message(message: Any, path: str) -> Any:
         return {"role": message.get("role")}
     taken = _take(message, MESSAGE, path)
     if isinstance(parts := taken.get("content"), list):
-        taken["content"] = [_part(item, f"{path}.content[{i}]") for i, item in enumerate(parts)]
+        taken["content"] = _items(parts, f"{path}.content", _part)
     return taken
 
 

@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 from quart import Quart
+from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from veneer_gateway.errors import respond_to_error
-from veneer_gateway.exchange import ExchangeConnection
+from veneer_gateway.exchange import ExchangeConnection, WebsocketRefusal
 from veneer_gateway.registry import Registry
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
@@ -21,6 +23,7 @@ class Gateway(Quart):
     """A Quart application that knows which requests it is serving."""
 
     asgi_http_class = ExchangeConnection
+    asgi_websocket_class = WebsocketRefusal
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -30,6 +33,12 @@ class Gateway(Quart):
         """Whether the process is on its way out: it serves what is open, and is not ready."""
         self.is_cutting = False
         """Whether what is still open is being cut, each with a word to its client."""
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Route by path alone: a Host that is no host name is no reason to fail."""
+        if request is None:
+            return super().create_url_adapter(request)
+        return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
 
     async def finish(self, seconds: float) -> None:
         """Wait for what is being served, and cut what takes longer than `seconds`."""

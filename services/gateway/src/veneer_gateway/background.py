@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from openai.types.chat import ChatCompletionChunk
 
-from veneer_gateway.errors import failing_if_cancelled
+from veneer_gateway.errors import adapter_call
 from veneer_gateway.streaming import close_stream
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ async def finish_stream(
 
     async def pump() -> None:
         try:
-            with failing_if_cancelled():
+            with adapter_call():
                 async for chunk in chunks:
                     await hand_over(chunk)
         except Exception as error:

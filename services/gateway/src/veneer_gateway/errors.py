@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from quart import Response
+from quart import Response, request
 from werkzeug.exceptions import HTTPException
 
 from veneer_gateway.exchange import current_exchange
@@ -54,13 +54,15 @@ class UnsupportedMediaTypeError(InvalidRequestError):
     code = "unsupported_media_type"
 
 
+# Answered while the body may still be on its way.
+_BEFORE_THE_BODY = frozenset({408, 413, 415})
+
 _BY_STATUS: dict[int, tuple[type[InvalidRequestError], str]] = {
     404: (UnknownUrlError, "Unknown request URL. The API begins at /v1/models."),
     405: (
         MethodNotAllowedError,
         "This method is not allowed here; the Allow header has those that are.",
     ),
-    408: (RequestTimeoutError, "The request body did not arrive in time."),
     413: (RequestTooLargeError, "The request body is too large."),
 }
 
@@ -73,8 +75,11 @@ def respond_to_error(error: Exception) -> Response:
         headers = dict(error.get_headers())
         if "Allow" in headers:
             response.headers["Allow"] = headers["Allow"]
-    if api_error.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(math.ceil(api_error.retry_after_seconds))
+    if api_error.status in _BEFORE_THE_BODY and request.http_version.startswith("1"):
+        # The server closes such a connection; one that was told does not send its next request.
+        response.headers["Connection"] = "close"
+    if (seconds := api_error.retry_after_seconds) is not None:
+        response.headers["Retry-After"] = str(math.ceil(seconds))
     if _HEADER_SAFE.fullmatch(upstream_id := api_error.upstream_request_id or ""):
         response.headers["X-Upstream-Request-Id"] = upstream_id
     return response
@@ -107,11 +112,14 @@ def _request_id() -> str:
 
 
 @contextmanager
-def failing_if_cancelled() -> Iterator[None]:
-    """Tell an adapter that cancels itself, which has failed, from a client that has left.
+def adapter_call() -> Iterator[None]:
+    """Hold what an adapter raises to what an adapter may raise.
+
+    A cancellation passes if it is the client's; an adapter that cancels itself, wants to end the
+    process or borrows an exception of the web framework has failed like any other.
 
     Raises:
-        ServerError: the cancellation is nobody's but the adapter's.
+        ServerError: in place of what must not leave the adapter.
     """
     try:
         yield
@@ -121,3 +129,11 @@ def failing_if_cancelled() -> Iterator[None]:
             raise
         log.error("adapter cancelled itself", exc_info=True)
         raise ServerError("The provider gave up on the request.") from None
+    except (Exception, GeneratorExit) as error:
+        if not isinstance(error, HTTPException):
+            raise
+        log.exception("adapter raised an HTTP exception")
+        raise ServerError("The provider failed.") from None
+    except BaseException:
+        log.exception("adapter wanted to end the process")
+        raise ServerError("The provider failed.") from None

@@ -8,20 +8,34 @@ import uuid
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import structlog
-from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPResponseBodyEvent, HTTPScope
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPResponseBodyEvent,
+    HTTPScope,
+    WebsocketScope,
+)
 from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
-from veneer_protocol import Headers, RequestContext, ServiceUnavailableError, encode_error
+from veneer_protocol import (
+    Headers,
+    InvalidRequestError,
+    RequestContext,
+    ServiceUnavailableError,
+    encode_error,
+)
 
 if TYPE_CHECKING:
     from veneer_gateway.app import Gateway
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 _GOODBYE_TIMEOUT_SECONDS = 1
-_QUIET_PATHS = frozenset({b"/healthz", b"/readyz"})
+_QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 
 log = logging.getLogger("veneer.access")
 
@@ -62,16 +76,29 @@ class Exchange:
         """Write the one line of this exchange."""
         # Neither the query nor any header: either may hold a secret. The path stays
         # percent-encoded, or a line break in it would forge a line of the log.
-        path = self._scope["raw_path"]
+        path = _path(self._scope["raw_path"].decode("ascii", "replace"))
         facts = {
             "method": self._scope["method"],
-            "path": path.decode("ascii", "replace"),
+            "path": path,
             "status": self.status,
             "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
             "ended": "complete" if self.is_complete else "cut",
             **self.facts,
         }
         log.log(logging.DEBUG if path in _QUIET_PATHS else logging.INFO, "request", extra=facts)
+
+
+def _path(target: str) -> str:
+    """Give the path of a request target; of one that is neither path nor URL, "/".
+
+    An empty path is "/" (RFC 9112, section 3.2.1); a whole URL may hold credentials.
+    """
+    if target.startswith("/"):
+        return target
+    try:
+        return urlsplit(target).path if "://" in target else "/"
+    except ValueError:
+        return "/"
 
 
 _EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
@@ -89,11 +116,19 @@ class ExchangeConnection(ASGIHTTPConnection):
     """
 
     def __init__(self, app: "Gateway", scope: HTTPScope) -> None:
-        # Quart fails on `GET ?query HTTP/1.1`; RFC 9112, section 3.2.1: an empty path is "/".
-        if not scope["path"]:
-            scope = cast(HTTPScope, {**scope, "path": "/"})
-        super().__init__(app, scope)
+        super().__init__(app, cast(HTTPScope, {**scope, "path": _path(scope["path"])}))
         self._gateway = app
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request, and leave nothing of it where the connection breaks down."""
+        try:
+            await super().__call__(receive, send)
+        finally:
+            # Quart waits for the client or the answer; when the server itself cancels the wait,
+            # nobody else ends the work.
+            if self._task is not None:
+                self._task.cancel()
 
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
@@ -105,7 +140,7 @@ class ExchangeConnection(ASGIHTTPConnection):
             exchange.note(message)
             await send(message)
 
-        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._task = task = cast("asyncio.Task[None]", asyncio.current_task())
         self._gateway.in_flight.add(task)
         try:
             async with exchange.cleanup:
@@ -135,3 +170,25 @@ async def _say_goodbye(exchange: Exchange, send: ASGISendCallable) -> None:
 
 def _last(body: bytes) -> HTTPResponseBodyEvent:
     return {"type": "http.response.body", "body": body, "more_body": False}
+
+
+class WebsocketRefusal:
+    """Answers a WebSocket, which nothing here speaks, as any other unknown URL."""
+
+    def __init__(self, app: "Gateway", scope: WebsocketScope) -> None:
+        pass
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Refuse the handshake."""
+        error = InvalidRequestError(
+            "WebSockets are not served here. Streams come over plain HTTP.",
+            code="websocket_not_supported",
+        )
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await receive()
+        await send(
+            {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+        )
+        await send(
+            {"type": "websocket.http.response.body", "body": error.to_json(), "more_body": False}
+        )

@@ -36,8 +36,9 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
-    # HTTP/2's header decoder writes every header out, secrets included, when it may debug.
-    logging.getLogger("hpack").setLevel(logging.INFO)
+    # Some write out URLs and headers, secrets included: HTTP clients, and HTTP/2's decoder.
+    for name in ("hpack", "httpcore", "httpcore2", "httpx", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 
+from veneer_gateway.errors import adapter_call
 from veneer_protocol import (
     ProviderAdapter,
     ProviderNotFoundError,
@@ -32,13 +33,10 @@ class Provider:
     """The distribution it came from, or where it was registered by hand."""
     adapter: ProviderAdapter | None = None
     """None where it could not be loaded."""
+    prefix: str | None = None
+    """The part of its model ids before the slash, if it could be loaded."""
     failure: BaseException | None = None
     """Why it does not serve. Its text may hold a secret: for the log and the operator's eyes."""
-
-    @property
-    def prefix(self) -> str | None:
-        """The part of its model ids before the slash, if it could be loaded."""
-        return None if self.adapter is None else self.adapter.model_prefix
 
     def fail(self, error: BaseException, event: str) -> None:
         """Take it out of service, and log why."""
@@ -92,7 +90,7 @@ class Registry:
                 f"from {other.origin} and by {type(adapter).__qualname__} from {origin}. "
                 "Uninstall one, or give one another model_prefix."
             )
-        provider = Provider(adapter.name, origin, adapter)
+        provider = Provider(adapter.name, origin, adapter, prefix)
         self._providers.append(provider)
         self._by_prefix[prefix] = provider
 
@@ -147,14 +145,16 @@ class Registry:
     ) -> None:
         try:
             async with asyncio.timeout(timeout_seconds):
-                await adapter.startup()
+                with adapter_call():
+                    await adapter.startup()
         except Exception as error:  # noqa: BLE001  Logged by fail().
             provider.fail(error, "provider did not start")
 
     async def _stop(self, adapter: ProviderAdapter, timeout_seconds: float) -> None:
         try:
             async with asyncio.timeout(timeout_seconds):
-                await adapter.shutdown()
+                with adapter_call():
+                    await adapter.shutdown()
         except Exception:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from openai.types.chat import ChatCompletionChunk
 
-from veneer_gateway.errors import as_api_error, failing_if_cancelled
+from veneer_gateway.errors import adapter_call, as_api_error
 from veneer_gateway.exchange import Exchange
 from veneer_protocol import DONE, StreamGuard, encode_error, encode_event
 
@@ -30,17 +30,21 @@ async def open_event_stream(
     legal = _legal(chunks, guard)
     exchange.cleanup.push_async_callback(close_stream, chunks)
     exchange.cleanup.push_async_callback(close_stream, legal)
-    with failing_if_cancelled():
+    with adapter_call():
         first = await anext(legal)
+    frame = encode_event(first)
     exchange.is_stream = True
-    return _frames(first, legal, exchange)
+    return _frames(frame, legal, exchange)
 
 
 async def _legal(
     chunks: AsyncIterator[ChatCompletionChunk], guard: StreamGuard
 ) -> AsyncGenerator[ChatCompletionChunk, None]:
     seen = 0
+    task = asyncio.current_task()
     async for chunk in chunks:
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # The adapter has swallowed the one it got.
         if (legal := guard.check(chunk)) is not None:
             yield legal
         seen += 1
@@ -53,12 +57,12 @@ async def _legal(
 
 
 async def _frames(
-    first: ChatCompletionChunk, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange
+    first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange
 ) -> AsyncGenerator[bytes, None]:
     sent = 1
     try:
-        yield encode_event(first)
-        with failing_if_cancelled():
+        yield first
+        with adapter_call():
             async for chunk in rest:
                 yield encode_event(chunk)
                 sent += 1
@@ -74,10 +78,12 @@ async def _frames(
 
 async def close_stream(stream: AsyncIterator[ChatCompletionChunk]) -> None:
     """Close `stream` if it can be, within a time limit; a failure is logged."""
-    if not isinstance(stream, AsyncGenerator):
+    if (aclose := getattr(stream, "aclose", None)) is None:
         return
     try:
         async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
-            await stream.aclose()
-    except Exception:
+            await aclose()
+    except asyncio.CancelledError:
+        raise
+    except BaseException:  # A TaskGroup that is closed in mid-stream raises a group.
         log.exception("adapter stream did not close cleanly")

@@ -3,10 +3,12 @@
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
+import asyncio
+
 from quart import Blueprint, Response, request
 
 from veneer_gateway.background import finish, finish_stream
-from veneer_gateway.errors import UnsupportedMediaTypeError, failing_if_cancelled
+from veneer_gateway.errors import RequestTimeoutError, UnsupportedMediaTypeError, adapter_call
 from veneer_gateway.exchange import Exchange, current_exchange
 from veneer_gateway.registry import Registry
 from veneer_gateway.streaming import open_event_stream
@@ -19,6 +21,7 @@ from veneer_protocol import (
     parse_request,
 )
 
+_BODY_TIMEOUT_SECONDS = 60
 _LONGEST_LOGGED = 100
 
 _STREAM_HEADERS = {
@@ -53,7 +56,7 @@ async def _complete(
     adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
 ) -> Response:
     work = adapter.create_chat_completion(chat, exchange.context)
-    with failing_if_cancelled():
+    with adapter_call():
         if adapter.finishes_in_background:
             completion = await finish(work, exchange.in_flight)
         else:
@@ -96,5 +99,14 @@ def _require_json(exchange: Exchange) -> None:
 
 
 async def _body() -> bytes:
-    body = await request.get_data(as_text=False)
-    return body if isinstance(body, bytes) else body.encode()
+    # Not get_data(): on Python 3.11 its wait_for loses the cancellation of a client that leaves
+    # as soon as the body is there, and the adapter would work for nobody.
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_SECONDS):
+            body: bytes = await request.body
+    except TimeoutError:
+        raise RequestTimeoutError(
+            f"The request body did not arrive within {_BODY_TIMEOUT_SECONDS} s."
+        ) from None
+    request.body.clear()  # A stream may be open for long, and needs it no more.
+    return body

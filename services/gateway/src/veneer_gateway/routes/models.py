@@ -10,7 +10,7 @@ import logging
 from openai.types import Model
 from quart import Blueprint, Response
 
-from veneer_gateway.errors import failing_if_cancelled
+from veneer_gateway.errors import adapter_call
 from veneer_gateway.exchange import current_exchange
 from veneer_gateway.registry import Registry
 from veneer_protocol import (
@@ -85,10 +85,12 @@ async def list_models(
     """
     try:
         async with asyncio.timeout(timeout_seconds):
-            with failing_if_cancelled():
+            with adapter_call():
                 models = await adapter.list_models(context)
     except TimeoutError:
         raise UpstreamTimeoutError(
             f"The provider {adapter.name!r} did not list its models within {timeout_seconds:g} s."
         ) from None
-    return check_models(models, adapter.model_prefix)
+    checked = check_models(models, adapter.model_prefix)
+    encode_models(checked)  # One that cannot be encoded must not take the others' list down.
+    return checked
