@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -102,6 +103,20 @@ class PatientAdapter(PlainAdapter):
             await asyncio.Event().wait()
         finally:
             self.was_cancelled.set()
+
+
+class StubbornAdapter(PlainAdapter):
+    """Swallows every cancellation and goes on."""
+
+    def __init__(self) -> None:
+        super().__init__("stubborn")
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
 
 
 class TirelessAdapter(PlainAdapter):

@@ -19,6 +19,7 @@ class RunningGateway:
     app: Gateway
     host: str
     port: int
+    thread: threading.Thread = field(init=False)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,11 +56,11 @@ def running_gateway(
         with asyncio.Runner(loop_factory=lambda: gateway.loop) as runner:
             runner.run(serve_until(gateway.stop, gateway.app, settings, listener))
 
-    thread = threading.Thread(target=serve, name="gateway")
-    thread.start()
+    gateway.thread = threading.Thread(target=serve, name="gateway")
+    gateway.thread.start()
     try:
         yield gateway
     finally:
         gateway.begin_to_stop()
-        thread.join(timeout=30)
-        assert not thread.is_alive(), "the gateway did not stop"
+        gateway.thread.join(timeout=30)
+        assert not gateway.thread.is_alive(), "the gateway did not stop"

@@ -4,14 +4,18 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx2
 import pytest
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionChunk
 
 from tests.adapters import PatientAdapter, TirelessAdapter
 from tests.contract.test_chat import HELLO
 from tests.running import RunningGateway, running_gateway
+from veneer_protocol import ChatCompletionRequest, Reply, RequestContext
 
 SOON = 5
 """Seconds: an upper bound that only a failure reaches."""
@@ -65,6 +69,67 @@ def test_the_adapter_is_cancelled_when_the_client_leaves(
         assert adapter.was_cancelled.wait(SOON)
         assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
         gateway.wait_for_open_requests(0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_as_soon_as_it_has_asked_leaves_nothing_behind(stream: bool) -> None:
+    with running_gateway(PatientAdapter()) as gateway:
+        for _ in range(20):
+            leave(ask(gateway, "patient/one", stream=stream), abruptly=False)
+        assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
+
+        gateway.wait_for_open_requests(0)
+
+
+def test_an_adapter_that_swallows_its_cancellation_is_stopped_at_its_next_chunk() -> None:
+    class Stubborn(PatientAdapter):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            reply = Reply(model=request.model)
+            yield reply.chunk("word ")
+            with suppress(asyncio.CancelledError):
+                await self._wait()
+            while True:
+                await asyncio.sleep(0.01)
+                yield reply.chunk("more ")
+
+    adapter = Stubborn()
+
+    with running_gateway(adapter) as gateway:
+        connection = ask(gateway, "patient/one", stream=True)
+        read_until(connection, b"word ")
+        assert adapter.is_waiting.wait(SOON)
+        leave(connection, abruptly=False)
+
+        gateway.wait_for_open_requests(0)
+
+
+def test_an_adapter_with_a_task_group_across_its_chunks_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Grouped(PatientAdapter):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            reply = Reply(model=request.model)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._wait())
+                yield reply.chunk("word ")
+                await asyncio.sleep(0)
+                yield reply.chunk("\ud800")
+
+    adapter = Grouped()
+
+    with running_gateway(adapter) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}/v1/chat/completions",
+            json={"model": "patient/one", "messages": HELLO, "stream": True},
+        )
+
+    assert response.text.endswith('"code":"invalid_provider_response"}}\n\n')
+    assert adapter.was_cancelled.is_set()
+    assert "did not close cleanly" in caplog.text
 
 
 @pytest.mark.parametrize("stream", [False, True])

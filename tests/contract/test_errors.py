@@ -8,6 +8,7 @@ import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI
+from werkzeug.exceptions import NotFound
 
 from tests.adapters import BrokenAdapter, ScriptedAdapter
 from tests.contract.test_chat import HELLO
@@ -243,6 +244,34 @@ async def test_the_upstreams_wish_to_wait_and_its_request_id_pass_through() -> N
     assert response.headers["x-upstream-request-id"] == "up-7"
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -5, "soon", None])
+async def test_a_wish_to_wait_that_is_no_time_is_left_out(seconds: Any) -> None:
+    error = RateLimitError("Slow down.", retry_after_seconds=seconds)
+
+    with running_gateway(BrokenAdapter(error)) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}{CHAT}", json={"model": "broken/x", "messages": HELLO}
+        )
+
+    assert response.status_code == 429
+    assert "retry-after" not in response.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_an_upstream_says_in_other_types_is_told_as_text(stream: bool) -> None:
+    said: Any = 1234
+    error = UpstreamError(said, code=said, upstream_request_id=said)
+
+    with running_gateway(BrokenAdapter(error)) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}{CHAT}",
+            json={"model": "broken/x", "messages": HELLO, "stream": stream},
+        )
+
+    assert error_of(response)["message"] == error_of(response)["code"] == "1234"
+    assert response.headers["x-upstream-request-id"] == "1234"
+
+
 async def test_an_upstream_id_that_is_no_header_value_is_left_out() -> None:
     error = UpstreamError("no", upstream_request_id="up\r\nset-cookie: a=b")
 
@@ -258,7 +287,14 @@ async def test_an_upstream_id_that_is_no_header_value_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("password=hunter2"), KeyError("hunter2"), asyncio.CancelledError("hunter2")],
+    [
+        RuntimeError("password=hunter2"),
+        KeyError("hunter2"),
+        asyncio.CancelledError("hunter2"),
+        SystemExit("hunter2"),
+        KeyboardInterrupt("hunter2"),
+        NotFound("hunter2"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("stream", [False, True])

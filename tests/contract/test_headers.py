@@ -126,7 +126,8 @@ async def test_no_secret_of_an_http2_request_is_logged(debug_log: io.StringIO) -
                 f"{gateway.url}/v1/models", headers={"authorization": f"Bearer {SECRET}"}
             )
 
-    assert response.http_version == "HTTP/2"
+    assert (response.http_version, response.status_code) == ("HTTP/2", 505)
+    assert response.json()["error"]["code"] == "http_version_not_supported"
     assert SECRET not in debug_log.getvalue()
 
 

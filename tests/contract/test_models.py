@@ -88,11 +88,22 @@ def test_the_lists_of_all_adapters_are_one() -> None:
         BrokenAdapter(RuntimeError("boom")),
         BrokenAdapter(asyncio.CancelledError()),
         RubbishAdapter("not a list"),
+        BrokenAdapter(SystemExit(3)),
         RubbishAdapter([{"id": "rubbish/one"}]),
+        RubbishAdapter([Model(id="rubbish/x", object="model", created=0, owned_by="\ud800")]),
         RubbishAdapter([Model(id="elsewhere/one", object="model", created=0, owned_by="x")]),
         HangingAdapter("hanging"),
     ],
-    ids=["raises", "cancels itself", "a string", "dicts", "another prefix", "hangs"],
+    ids=[
+        "raises",
+        "cancels itself",
+        "a string",
+        "exits",
+        "dicts",
+        "no Unicode",
+        "another prefix",
+        "hangs",
+    ],
 )
 def test_a_failing_adapter_does_not_take_the_list_down(bad: PlainAdapter) -> None:
     settings = Settings(host="127.0.0.1", port=0, models_timeout_seconds=0.2)

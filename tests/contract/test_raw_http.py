@@ -46,6 +46,9 @@ def close(request: bytes) -> bytes:
         ((b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 20_000, b"a" * 60_000), 431),
         ((close(b"GET ?a=b HTTP/1.1\r\nhost: x\r\n\r\n"),), 404),
         ((close(b"GET http://elsewhere/v1/models HTTP/1.1\r\nhost: x\r\n\r\n"),), 200),
+        ((close(b"GET http://[ HTTP/1.1\r\nhost: x\r\n\r\n"),), 404),
+        ((b"GET /v1/models HTTP/1.1\r\nhost: a..b\r\nconnection: close\r\n\r\n",), 200),
+        ((b"GET /v1/models HTTP/1.1\r\nhost: .\r\nconnection: close\r\n\r\n",), 200),
         ((close(b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n"),), 404),
         ((close(CHAT) + b"transfer-encoding: chunked\r\n\r\n" + CHUNKED,), 200),
         ((close(CHAT) + b"content-length: %d\r\n\r\n" % len(BODY), BODY[:10], BODY[10:]), 200),
@@ -62,14 +65,16 @@ def test_the_answer_to_odd_bytes(
     assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
 
 
-def test_a_websocket_is_turned_away(gateway: RunningGateway) -> None:
+@pytest.mark.parametrize("target", [b"/v1/models", b"/", b"?x", b"http://["])
+def test_a_websocket_is_turned_away(gateway: RunningGateway, target: bytes) -> None:
     answer = exchange(
         gateway,
-        b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        b"GET %b HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n" % target
+        + b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
 
-    assert answer.startswith(b"HTTP/1.1 4")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"code":"websocket_not_supported"' in answer
 
 
 def test_a_smuggled_request_is_not_answered_as_another_clients(gateway: RunningGateway) -> None:

@@ -9,7 +9,7 @@ from tests.adapters import PlainAdapter
 from tests.gateway.conftest import Install
 from veneer_gateway import RegistrationError, Registry
 from veneer_gateway.registry import ENTRY_POINT_GROUP
-from veneer_protocol import ProviderNotFoundError, ServiceUnavailableError
+from veneer_protocol import ProviderNotFoundError, ServerError, ServiceUnavailableError
 from veneer_providers_dummy import DummyAdapter
 
 
@@ -138,14 +138,20 @@ async def test_an_adapter_that_never_starts_holds_up_nobody() -> None:
         async def startup(self) -> None:
             await asyncio.Event().wait()
 
+    class Faint(PlainAdapter):
+        async def startup(self) -> None:
+            raise asyncio.CancelledError
+
     registry = Registry()
     registry.register(Sleepy("sleepy"))
+    registry.register(Faint("faint"))
     registry.register(PlainAdapter())
 
     await registry.startup(timeout_seconds=0.05)
 
     assert [adapter.name for adapter in registry.serving] == ["plain"]
     assert isinstance(registry.providers[0].failure, TimeoutError)
+    assert isinstance(registry.providers[1].failure, ServerError)
 
 
 async def test_an_adapter_that_never_stops_holds_up_nobody(

@@ -135,6 +135,53 @@ def test_a_plain_request_that_goes_on_for_too_long_gets_a_503() -> None:
     assert b'"code":"shutting_down"}}' in received
 
 
+OWN_PROGRAM = """
+import sys
+import tests.adapters
+import veneer_gateway.server as server
+from veneer_gateway import Registry, Settings, configure_logging
+
+server._LAST_SECONDS = 0
+configure_logging("info")
+registry = Registry()
+registry.register(getattr(tests.adapters, sys.argv[1])())
+server.serve(
+    Settings(host="127.0.0.1", port=0, drain_seconds=1, startup_timeout_seconds=4), registry
+)
+"""
+
+
+def test_a_client_that_never_reads_does_not_hold_up_the_stop() -> None:
+    with serving(sys.executable, "-c", OWN_PROGRAM, "TirelessAdapter") as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        body = b'{"model":"tireless/x","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+        head = (
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(head + body)
+            read_until(connection, b"word ")
+            code, events = stop(process, signal.SIGTERM)
+
+    assert code == 0
+    assert "stopped" in events
+
+
+def test_an_adapter_that_swallows_every_cancellation_is_left_by_force_in_the_end() -> None:
+    with serving(sys.executable, "-c", OWN_PROGRAM, "StubbornAdapter") as (process, url):
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(
+                f"{url}/v1/chat/completions",
+                json={"model": "stubborn/x", "messages": [{"role": "user", "content": "hi"}]},
+                timeout=0.5,
+            )
+        code, events = stop(process, signal.SIGTERM)
+
+    assert code == 1
+    assert events[-1] == "the process does not come to its end; it is left by force"
+
+
 def test_a_second_signal_cuts_at_once() -> None:
     with serving(VENEER_DRAIN_SECONDS="60") as (process, url):
         host, port = url.removeprefix("http://").split(":")

@@ -25,26 +25,37 @@ class Gateway(Quart):
     asgi_http_class = ExchangeConnection
     asgi_websocket_class = WebsocketRefusal
 
-    def __init__(self, name: str, **options: Any) -> None:
-        super().__init__(name, **options)
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        # No folder of files beside the API.
+        super().__init__("veneer_gateway", static_folder=None)
+        self.settings = settings
+        self.registry = registry
         self.in_flight: set[asyncio.Task[Any]] = set()
         """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
         self.is_cutting = False
         """Whether what is still open is being cut, each with a word to its client."""
+        self.is_stopping = False
+        """Whether the adapters are being stopped, or have been."""
+
+    async def start(self) -> None:
+        """Start the adapters."""
+        await self.registry.startup(self.settings.startup_timeout_seconds)
+
+    async def stop(self) -> None:
+        """Wait for what is being served, cut what takes too long, and stop the adapters."""
+        self.is_stopping = True
+        if self.in_flight:
+            await asyncio.wait(self.in_flight, timeout=self.settings.drain_seconds)
+            await self.cut()
+        await self.registry.shutdown(self.settings.startup_timeout_seconds)
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         """Route by path alone: a Host that is no host name is no reason to fail."""
         if request is None:
             return super().create_url_adapter(request)
         return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
-
-    async def finish(self, seconds: float) -> None:
-        """Wait for what is being served, and cut what takes longer than `seconds`."""
-        if self.in_flight:
-            await asyncio.wait(self.in_flight, timeout=seconds)
-            await self.cut()
 
     async def cut(self) -> None:
         """End what is being served, now."""
@@ -61,8 +72,7 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
 
     The adapters start and stop with the application's ASGI lifespan.
     """
-    # No folder of files beside the API.
-    app = Gateway("veneer_gateway", static_folder=None)
+    app = Gateway(settings, registry)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         PROPAGATE_EXCEPTIONS=False,
@@ -74,14 +84,6 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)
-
-    @app.before_serving
-    async def start() -> None:
-        await registry.startup(settings.startup_timeout_seconds)
-
-    @app.after_serving
-    async def stop() -> None:
-        await app.finish(settings.drain_seconds)
-        await registry.shutdown(settings.startup_timeout_seconds)
-
+    app.before_serving(app.start)
+    app.after_serving(app.stop)
     return app

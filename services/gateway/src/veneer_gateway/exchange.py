@@ -23,6 +23,7 @@ from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
 from veneer_protocol import (
+    ApiError,
     Headers,
     InvalidRequestError,
     RequestContext,
@@ -38,6 +39,16 @@ _GOODBYE_TIMEOUT_SECONDS = 1
 _QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 
 log = logging.getLogger("veneer.access")
+
+
+class HttpVersionError(InvalidRequestError):
+    """The request came by a version of HTTP that is not served."""
+
+    status = 505
+    code = "http_version_not_supported"
+
+
+HTTP2_REFUSED = HttpVersionError("HTTP/2 is not served here. Use HTTP/1.1.")
 
 
 class Exchange:
@@ -143,6 +154,10 @@ class ExchangeConnection(ASGIHTTPConnection):
         self._task = task = cast("asyncio.Task[None]", asyncio.current_task())
         self._gateway.in_flight.add(task)
         try:
+            if request.http_version == "2":
+                # Hypercorn holds all that a client does not read in memory, without a limit.
+                await _send_error(HTTP2_REFUSED, send_noted)
+                return
             async with exchange.cleanup:
                 await super().handle_request(request, send_noted)
         except asyncio.CancelledError:
@@ -161,11 +176,15 @@ async def _say_goodbye(exchange: Exchange, send: ASGISendCallable) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
             if exchange.status is None:
-                headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
-                await send({"type": "http.response.start", "status": 503, "headers": headers})
-                await send(_last(error.to_json()))
+                await _send_error(error, send)
             elif exchange.is_stream and not exchange.is_complete:
                 await send(_last(encode_error(error)))
+
+
+async def _send_error(error: ApiError, send: ASGISendCallable) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send(_last(error.to_json()))
 
 
 def _last(body: bytes) -> HTTPResponseBodyEvent:

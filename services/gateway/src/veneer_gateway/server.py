@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 from types import FrameType
 
@@ -15,7 +17,9 @@ from veneer_gateway.registry import Registry
 from veneer_gateway.settings import Settings
 
 _BACKLOG = 1024
-_SERVER_MARGIN_SECONDS = 2
+# Both together stay below the two seconds between the drain and the kill of `docker stop`.
+_STUCK_AFTER_SECONDS = 0.5
+_LAST_SECONDS = 5
 
 log = logging.getLogger("veneer.server")
 
@@ -23,7 +27,8 @@ log = logging.getLogger("veneer.server")
 def serve(settings: Settings, registry: Registry) -> None:
     """Serve until SIGTERM or SIGINT; open requests may then go on for `drain_seconds`.
 
-    A second signal cuts them at once.
+    A second signal cuts them at once, a third ends the process; so does the time that all limits
+    together allow, and five seconds.
 
     Raises:
         OSError: the address cannot be bound.
@@ -58,23 +63,55 @@ async def serve_until(
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("serving", extra={"url": url})
-    async with asyncio.TaskGroup() as tasks:
-        drain = tasks.create_task(_drain(app, settings.drain_seconds, stop, cut or asyncio.Event()))
-        await hypercorn_serve(app, _config(settings, listener), shutdown_trigger=stop.wait)
+    config = _config(settings, listener)
+    drain = asyncio.create_task(_drain(app, settings.drain_seconds, stop, cut or asyncio.Event()))
+    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
+    try:
+        await asyncio.wait({drain, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving}, timeout=_STUCK_AFTER_SECONDS)
+    finally:
         drain.cancel()
+        await _end(serving, app)
     log.info("stopped")
+
+
+async def _end(serving: asyncio.Task[None], app: Gateway) -> None:
+    """Collect what became of Hypercorn, or leave it where it waits for a client that never reads.
+
+    On CPython 3.12 and newer it waits for every connection to close, without a limit, and would
+    not come to the end of the application's life.
+    """
+    if serving.done() or app.is_stopping:
+        await serving
+        return
+    log.warning("connections do not close; they are left behind")
+    serving.cancel()
+    await asyncio.wait({serving}, timeout=_STUCK_AFTER_SECONDS)
+    await app.stop()
 
 
 async def _serve_until_signal(app: Gateway, settings: Settings, listener: socket.socket) -> None:
     stop, cut = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    steps = iter((stop.set, cut.set))
+    patience = settings.drain_seconds + settings.startup_timeout_seconds + _LAST_SECONDS
+    # A thread of its own, for an adapter may block the loop, or swallow its cancellation.
+    watchdog = threading.Timer(patience, _leave)
+    watchdog.daemon = True
 
     def on_signal(_signal: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe((cut if stop.is_set() else stop).set)
+        loop.call_soon_threadsafe(next(steps, _leave))
+        if watchdog.ident is None:
+            watchdog.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     await serve_until(stop, app, settings, listener, cut=cut)
+
+
+def _leave() -> None:
+    log.critical("the process does not come to its end; it is left by force")
+    os._exit(1)
 
 
 async def _drain(app: Gateway, seconds: float, stop: asyncio.Event, cut: asyncio.Event) -> None:
@@ -95,7 +132,8 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     config = Config()
     # Hypercorn makes a socket object of its own from the number, and closes it.
     config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = settings.drain_seconds + _SERVER_MARGIN_SECONDS
+    # Ours comes first, and is told to the clients.
+    config.graceful_timeout = settings.drain_seconds + 60
     config.include_server_header = False
     # Its access log would hold decoded paths, in which a line break forges a line.
     config.accesslog = None
