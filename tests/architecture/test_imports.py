@@ -80,7 +80,7 @@ def test_imports_inside_a_package_never_turn_back(package: str) -> None:
     known = dict(modules(package))
     ladder = TopologicalSorter(
         {
-            module: {name for name in imports(without_type_checking(tree)) if name in known}
+            module: {name for name in imports(tree) if name in known}
             for module, tree in known.items()
         }
     )
@@ -110,13 +110,3 @@ def test_only_the_command_reads_the_environment(package: str) -> None:
     }
 
     assert readers <= {"veneer_gateway.cli"}
-
-
-def without_type_checking(tree: ast.Module) -> ast.Module:
-    """Leave out what is imported for annotations only."""
-    body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
-    return ast.Module(body, [])

@@ -1,22 +1,17 @@
 """The Quart application: routes, errors, start and stop."""
 
-import asyncio
-from typing import Any
-
 from quart import Quart
 from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from veneer_gateway.errors import respond_to_error
-from veneer_gateway.exchange import ExchangeConnection, WebsocketRefusal
+from veneer_gateway.exchange import ExchangeConnection, InFlight, WebsocketRefusal
 from veneer_gateway.registry import Registry
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.models import model_routes
 from veneer_gateway.settings import Settings
-
-_CUT_TIMEOUT_SECONDS = 2
 
 
 class Gateway(Quart):
@@ -30,12 +25,9 @@ class Gateway(Quart):
         super().__init__("veneer_gateway", static_folder=None)
         self.settings = settings
         self.registry = registry
-        self.in_flight: set[asyncio.Task[Any]] = set()
-        """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
+        self.in_flight = InFlight(self)
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
-        self.is_cutting = False
-        """Whether what is still open is being cut, each with a word to its client."""
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
 
@@ -46,9 +38,7 @@ class Gateway(Quart):
     async def stop(self) -> None:
         """Wait for what is being served, cut what takes too long, and stop the adapters."""
         self.is_stopping = True
-        if self.in_flight:
-            await asyncio.wait(self.in_flight, timeout=self.settings.drain_seconds)
-            await self.cut()
+        await self.in_flight.finish(self.settings.drain_seconds)
         await self.registry.shutdown(self.settings.startup_timeout_seconds)
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
@@ -56,15 +46,6 @@ class Gateway(Quart):
         if request is None:
             return super().create_url_adapter(request)
         return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
-
-    async def cut(self) -> None:
-        """End what is being served, now."""
-        self.is_cutting = True
-        tasks = set(self.in_flight)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_CUT_TIMEOUT_SECONDS)
 
 
 def create_app(settings: Settings, registry: Registry) -> Gateway:

@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.errors import adapter_call
+from veneer_gateway.exchange import InFlight
 from veneer_gateway.streaming import close_stream
 
 T = TypeVar("T")
-Tasks = set[asyncio.Task[Any]]
 
 log = logging.getLogger("veneer.background")
 
 
-async def finish(work: Coroutine[Any, Any, T], tasks: Tasks) -> T:
-    """Await `work`, which goes on as one of `tasks` when the caller is cancelled."""
-    task = _start(work, tasks)
+async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
+    """Await `work`, which goes on as one of the tasks in flight when the caller is cancelled."""
+    task = _start(work, in_flight)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -27,9 +27,9 @@ async def finish(work: Coroutine[Any, Any, T], tasks: Tasks) -> T:
 
 
 async def finish_stream(
-    chunks: AsyncIterator[ChatCompletionChunk], tasks: Tasks
+    chunks: AsyncIterator[ChatCompletionChunk], in_flight: InFlight
 ) -> AsyncGenerator[ChatCompletionChunk, None]:
-    """Give `chunks`, which go on to their end as one of `tasks` when this generator is closed.
+    """Give `chunks`, which go on to their end in a task in flight when this is closed.
 
     While it is read, a slow reader slows them as ever.
     """
@@ -56,7 +56,7 @@ async def finish_stream(
         finally:
             await close_stream(chunks)
 
-    _start(pump(), tasks)
+    _start(pump(), in_flight)
     try:
         while (item := await queue.get()) is not None:
             if isinstance(item, Exception):
@@ -68,10 +68,10 @@ async def finish_stream(
             queue.get_nowait()
 
 
-def _start(work: Coroutine[Any, Any, T], tasks: Tasks) -> asyncio.Task[T]:
+def _start(work: Coroutine[Any, Any, T], in_flight: InFlight) -> asyncio.Task[T]:
     task = asyncio.create_task(work)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
+    in_flight.tasks.add(task)
+    task.add_done_callback(in_flight.tasks.discard)
     return task
 
 

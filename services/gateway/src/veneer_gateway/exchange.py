@@ -7,7 +7,7 @@ import time
 import uuid
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,6 +19,7 @@ from hypercorn.typing import (
     HTTPScope,
     WebsocketScope,
 )
+from quart import Quart
 from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
@@ -31,10 +32,9 @@ from veneer_protocol import (
     encode_error,
 )
 
-if TYPE_CHECKING:
-    from veneer_gateway.app import Gateway
-
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
+_CUT_TIMEOUT_SECONDS = 2
+_EXTENSION = "veneer.in_flight"
 _GOODBYE_TIMEOUT_SECONDS = 1
 _QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -51,10 +51,38 @@ class HttpVersionError(InvalidRequestError):
 HTTP2_REFUSED = HttpVersionError("HTTP/2 is not served here. Use HTTP/1.1.")
 
 
+class InFlight:
+    """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
+
+    def __init__(self, app: Quart) -> None:
+        app.extensions[_EXTENSION] = self
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.is_cutting = False
+        """Whether what is still open is being cut, each with a word to its client."""
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what is being served, and cut what takes longer than `seconds`."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=seconds)
+        await self.cut()
+
+    async def cut(self) -> None:
+        """End what is being served, now."""
+        self.is_cutting = True
+        tasks = set(self.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CUT_TIMEOUT_SECONDS)
+
+
 class Exchange:
     """One HTTP request and its answer, from first byte to last."""
 
-    def __init__(self, scope: HTTPScope, in_flight: set[asyncio.Task[Any]]) -> None:
+    def __init__(self, scope: HTTPScope, in_flight: InFlight) -> None:
         headers = Headers(scope["headers"])
         given = headers.get("x-request-id", "")
         sane = _SANE_REQUEST_ID.fullmatch(given) is not None
@@ -62,7 +90,7 @@ class Exchange:
             headers=headers, request_id=given if sane else f"req_{uuid.uuid4().hex}"
         )
         self.in_flight = in_flight
-        """All tasks that serve requests; who starts another for this one adds it."""
+        """All that is being served; who starts another task for this request adds it."""
         self.cleanup = AsyncExitStack()
         """Closed when the exchange is over, also where no answer was begun."""
         self.facts: dict[str, Any] = {}
@@ -93,10 +121,15 @@ class Exchange:
             "path": path,
             "status": self.status,
             "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
-            "ended": "complete" if self.is_complete else "cut",
+            "ended": self._end(),
             **self.facts,
         }
         log.log(logging.DEBUG if path in _QUIET_PATHS else logging.INFO, "request", extra=facts)
+
+    def _end(self) -> str:
+        if not self.is_complete:
+            return "cut"
+        return "error frame" if self.is_stream and "error" in self.facts else "complete"
 
 
 def _path(target: str) -> str:
@@ -126,9 +159,9 @@ class ExchangeConnection(ASGIHTTPConnection):
     Everything runs in the one task that Quart cancels when the client leaves, clean-up included.
     """
 
-    def __init__(self, app: "Gateway", scope: HTTPScope) -> None:
+    def __init__(self, app: Quart, scope: HTTPScope) -> None:
         super().__init__(app, cast(HTTPScope, {**scope, "path": _path(scope["path"])}))
-        self._gateway = app
+        self._in_flight: InFlight = app.extensions[_EXTENSION]
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -143,7 +176,7 @@ class ExchangeConnection(ASGIHTTPConnection):
 
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
-        exchange = Exchange(self.scope, self._gateway.in_flight)
+        exchange = Exchange(self.scope, self._in_flight)
         _EXCHANGE.set(exchange)
         structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
 
@@ -152,7 +185,7 @@ class ExchangeConnection(ASGIHTTPConnection):
             await send(message)
 
         self._task = task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._gateway.in_flight.add(task)
+        self._in_flight.tasks.add(task)
         try:
             if request.http_version == "2":
                 # Hypercorn holds all that a client does not read in memory, without a limit.
@@ -161,11 +194,11 @@ class ExchangeConnection(ASGIHTTPConnection):
             async with exchange.cleanup:
                 await super().handle_request(request, send_noted)
         except asyncio.CancelledError:
-            if not self._gateway.is_cutting:
+            if not self._in_flight.is_cutting:
                 raise
             await _say_goodbye(exchange, send_noted)
         finally:
-            self._gateway.in_flight.discard(task)
+            self._in_flight.tasks.discard(task)
             exchange.log()
 
 
@@ -194,7 +227,7 @@ def _last(body: bytes) -> HTTPResponseBodyEvent:
 class WebsocketRefusal:
     """Answers a WebSocket, which nothing here speaks, as any other unknown URL."""
 
-    def __init__(self, app: "Gateway", scope: WebsocketScope) -> None:
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         pass
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -17,7 +17,7 @@ from veneer_gateway.registry import Registry
 from veneer_gateway.settings import Settings
 
 _BACKLOG = 1024
-# Both together stay below the two seconds between the drain and the kill of `docker stop`.
+# Short, so that drain and end stay within the ten seconds that `docker stop` waits.
 _STUCK_AFTER_SECONDS = 0.5
 _LAST_SECONDS = 5
 
@@ -125,7 +125,7 @@ async def _drain(app: Gateway, seconds: float, stop: asyncio.Event, cut: asyncio
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await cut.wait()
-    await app.cut()
+    await app.in_flight.cut()
 
 
 def _config(settings: Settings, listener: socket.socket) -> Config:
