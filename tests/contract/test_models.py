@@ -115,6 +115,28 @@ def test_a_failing_adapter_does_not_take_the_list_down(bad: PlainAdapter) -> Non
     assert [model["id"] for model in response.json()["data"]] == ["good/one"]
 
 
+def test_a_failing_adapter_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with running_gateway(BrokenAdapter(RuntimeError("boom")), PlainAdapter()) as gateway:
+        httpx2.get(f"{gateway.url}/v1/models")
+
+    (record,) = [r for r in caplog.records if r.message == "provider cannot list its models"]
+    assert vars(record)["provider"] == "broken"
+
+
+def test_all_adapters_are_asked_at_once() -> None:
+    meeting = asyncio.Barrier(3)
+
+    class Sociable(PlainAdapter):
+        async def list_models(self, context: RequestContext) -> Sequence[Model]:
+            await meeting.wait()  # Goes on when all three are here.
+            return await super().list_models(context)
+
+    with running_gateway(Sociable("a"), Sociable("b"), Sociable("c")) as gateway:
+        listed = httpx2.get(f"{gateway.url}/v1/models").json()
+
+    assert [model["id"] for model in listed["data"]] == ["a/one", "b/one", "c/one"]
+
+
 def test_where_every_adapter_fails_the_first_failure_is_the_answer() -> None:
     with running_gateway(BrokenAdapter(AuthenticationError("Who are you?"))) as gateway:
         response = httpx2.get(f"{gateway.url}/v1/models")

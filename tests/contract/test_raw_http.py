@@ -108,6 +108,16 @@ def test_a_body_that_breaks_off_leaves_nothing_behind(body: bytes) -> None:
         gateway.wait_for_open_requests(0)
 
 
+def test_a_body_that_never_comes_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("veneer_gateway.routes.chat._BODY_TIMEOUT_SECONDS", 0.1)
+
+    with running_gateway(DummyAdapter()) as gateway:
+        answer = exchange(gateway, CHAT + b"content-length: 10\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"code":"request_timeout"' in answer
+
+
 def test_pipelined_requests_are_answered_in_order(gateway: RunningGateway) -> None:
     first = b"GET /v1/models/dummy/echo-1 HTTP/1.1\r\nhost: x\r\n\r\n"
     second = close(b"GET /v1/models/dummy/story-1 HTTP/1.1\r\nhost: x\r\n\r\n")

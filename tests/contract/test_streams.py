@@ -1,5 +1,6 @@
 """Streams that break: an error frame, never a false clean end."""
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable
 
@@ -48,8 +49,20 @@ def test_a_good_stream_ends_in_exactly_one_done() -> None:
         ([HI, Reply(model="scripted/x").chunk("of another id")], "invalid_provider_response"),
         ([HI, RateLimitError("Slow down.")], "rate_limit_exceeded"),
         ([HI, RuntimeError("hunter2")], "internal_error"),
+        ([HI, asyncio.CancelledError("hunter2")], "internal_error"),
+        ([HI, SystemExit("hunter2")], "internal_error"),
     ],
-    ids=["no end", "rubbish", "after the end", "two ends", "two ids", "known", "unknown"],
+    ids=[
+        "no end",
+        "rubbish",
+        "after the end",
+        "two ends",
+        "two ids",
+        "known",
+        "unknown",
+        "cancels itself",
+        "exits",
+    ],
 )
 def test_a_broken_stream_ends_in_one_error_frame_and_no_done(script: list[Step], code: str) -> None:
     response, adapter = stream_of(*script)
@@ -61,6 +74,57 @@ def test_a_broken_stream_ends_in_one_error_frame_and_no_done(script: list[Step],
     assert [frame.startswith('data: {"error":{') for frame in frames].count(True) == 1
     assert f'"code":"{code}"' in frames[-1]
     assert adapter.closed.is_set()
+
+
+def test_the_log_tells_how_a_stream_ended(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+    stream_of(HI, END)
+    stream_of(HI, RuntimeError("boom"))
+
+    good, bad = [vars(record) for record in caplog.records if record.name == "veneer.access"]
+    assert (good["ended"], good["chunks"]) == ("complete", 2)
+    assert (bad["ended"], bad["chunks"], bad["error"]) == ("error frame", 1, "internal_error")
+    assert "boom" in caplog.text
+
+
+def test_the_adapter_is_closed_before_the_error_frame_is_read() -> None:
+    closed_first: list[bool] = []
+    adapter = ScriptedAdapter(HI, HI, "rubbish", HI)
+
+    with (
+        running_gateway(adapter) as gateway,
+        httpx2.stream(
+            "POST",
+            f"{gateway.url}/v1/chat/completions",
+            json={"model": "scripted/x", "messages": HELLO, "stream": True},
+        ) as response,
+    ):
+        assert response.headers["x-request-id"].startswith("req_")
+        for line in response.iter_lines():
+            if '"error"' in line:
+                closed_first.append(adapter.closed.is_set())
+
+    assert closed_first == [True]
+
+
+def test_a_stream_outlives_the_frameworks_own_time_limit() -> None:
+    class Slow(ScriptedAdapter):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            yield HI
+            await asyncio.sleep(0.5)
+            yield END
+
+    with running_gateway(Slow()) as gateway:
+        gateway.app.config["RESPONSE_TIMEOUT"] = 0.1
+        response = httpx2.post(
+            f"{gateway.url}/v1/chat/completions",
+            json={"model": "scripted/x", "messages": HELLO, "stream": True},
+        )
+
+    assert response.text.endswith("data: [DONE]\n\n")
 
 
 def test_a_text_that_is_no_unicode_ends_in_an_error_frame() -> None:

@@ -1,9 +1,14 @@
 """What an orchestrator is told."""
 
+import asyncio
+from collections.abc import Sequence
+
 import httpx2
+from openai.types import Model
 
 from tests.adapters import PlainAdapter
 from tests.running import running_gateway
+from veneer_protocol import RequestContext
 
 
 class LazyAdapter(PlainAdapter):
@@ -24,6 +29,29 @@ def test_a_gateway_with_an_adapter_is_alive_and_ready() -> None:
             {"name": "plain", "prefix": "plain", "origin": "register()", "failure": None}
         ],
     }
+
+
+def test_adapters_start_together_before_the_first_request_and_stop_after_the_last() -> None:
+    meeting = asyncio.Barrier(2)
+    events: list[str] = []
+
+    class Counted(PlainAdapter):
+        async def startup(self) -> None:
+            await meeting.wait()
+            events.append("start")
+
+        async def shutdown(self) -> None:
+            await meeting.wait()
+            events.append("stop")
+
+        async def list_models(self, context: RequestContext) -> Sequence[Model]:
+            events.append("asked")
+            return []
+
+    with running_gateway(Counted("a"), Counted("b")) as gateway:
+        httpx2.get(f"{gateway.url}/v1/models")
+
+    assert events == ["start"] * 2 + ["asked"] * 2 + ["stop"] * 2
 
 
 def test_a_gateway_without_adapters_is_alive_and_not_ready() -> None:
