@@ -3,10 +3,15 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from openai import AsyncOpenAI, OpenAI
 
 from tests.running import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
+
+# How fast a busy machine makes its first examples is no finding.
+settings.register_profile("veneer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("veneer")
 
 
 @pytest.fixture(scope="session")
