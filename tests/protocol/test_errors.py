@@ -84,6 +84,14 @@ def test_a_code_of_ones_own_replaces_that_of_the_class() -> None:
     assert UpstreamError.code == "upstream_error"
 
 
+def test_what_an_upstream_said_may_be_set_on_the_instance() -> None:
+    error = InvalidRequestError("x")
+    error.status, error.type = 409, "conflict"
+
+    assert body_of(error)["type"] == "conflict"
+    assert (InvalidRequestError.status, InvalidRequestError.type) == (400, "invalid_request_error")
+
+
 def test_what_goes_into_headers_is_kept_out_of_the_body() -> None:
     error = RateLimitError("x", retry_after_seconds=1.5, upstream_request_id="up_1")
 

@@ -293,3 +293,19 @@ def test_a_valid_request_comes_through_unchanged(document: dict[str, object]) ->
 
     assert request.model_dump(mode="json", exclude_unset=True) == document
     assert parse_request(request.model_dump_json(exclude_unset=True).encode()) == request
+
+
+def test_a_request_goes_on_to_the_sdk_as_it_came_without_prefix_and_mode() -> None:
+    given = {
+        "messages": [{"role": "user", "content": [TEXT, TEXT], "name": "ann"}],
+        "temperature": 0,
+        "max_tokens": 5,
+        "stop": ["a", "b"],
+        "user": "ann",
+        "n": 1,
+    }
+    other = {"stream": True, "stream_options": {"include_usage": True}, "top_p": None}
+
+    arguments = parse_request(body(**given, **other)).to_openai()
+
+    assert arguments == {"model": "echo-1", **given}

@@ -19,7 +19,6 @@ a stream that has begun.
 
 import json
 import math
-from typing import ClassVar
 
 _LONGEST_SHOWN = 80
 
@@ -39,14 +38,15 @@ def _seconds(value: float | None) -> float | None:
 class ApiError(Exception):
     """A failure with a status and the body that the OpenAI clients understand.
 
-    Raise one of the subclasses; they know their status, `type` and `code`.
+    Raise one of the subclasses; they know their status, `type` and `code`. Who passes on what an
+    upstream said may set these three on the instance.
 
     Reference: https://platform.openai.com/docs/guides/error-codes/api-errors
     """
 
-    status: ClassVar[int] = 500
+    status: int = 500
     """HTTP status of the response, if its status line has not left yet."""
-    type: ClassVar[str] = "server_error"
+    type: str = "server_error"
     """The family of the error, by OpenAI's name."""
     code: str | None = None
     """A stable name for programs to act on."""

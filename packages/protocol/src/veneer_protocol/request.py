@@ -1,6 +1,6 @@
 """The strict core subset of `POST /v1/chat/completions`, as an adapter sees it."""
 
-from typing import Annotated, Literal, LiteralString, Self
+from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
 from pydantic_core import PydanticCustomError
@@ -134,3 +134,17 @@ class ChatCompletionRequest(StrictModel):
         """The texts that end the answer, none of them empty."""
         stops = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
         return tuple(stop for stop in stops if stop)
+
+    def to_openai(self) -> dict[str, Any]:
+        """Give what came as keyword arguments for the SDK's `chat.completions.create(**…)`.
+
+        The model is without its prefix. `stream` and `stream_options` are left to the caller: a
+        derived method calls the one that was written, whichever of the two was asked for.
+
+        Reference: https://platform.openai.com/docs/api-reference/chat/create
+        """
+        left_out = {"model", "stream", "stream_options"}
+        return {
+            "model": self.model_name,
+            **self.model_dump(mode="json", exclude=left_out, exclude_none=True, exclude_unset=True),
+        }
