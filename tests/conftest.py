@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from openai import AsyncOpenAI, OpenAI
 
-from tests.running import RunningGateway, running_gateway
+from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
 
 # How fast a busy machine makes its first examples is no finding.

@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from tests.adapters import PlainAdapter
 from tests.contract.test_cancellation import SOON, ask, leave, read_until
 from tests.contract.test_chat import HELLO
-from tests.running import running_gateway
+from veneer_gateway.testing import running_gateway
 from veneer_protocol import ChatCompletionRequest, RateLimitError, Reply, RequestContext
 
 

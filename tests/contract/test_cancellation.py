@@ -14,7 +14,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from tests.adapters import PatientAdapter, TirelessAdapter
 from tests.contract.test_chat import HELLO
-from tests.running import RunningGateway, running_gateway
+from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_protocol import ChatCompletionRequest, Reply, RequestContext
 
 SOON = 5

@@ -12,8 +12,8 @@ from werkzeug.exceptions import NotFound
 
 from tests.adapters import BrokenAdapter, ScriptedAdapter
 from tests.contract.test_chat import HELLO
-from tests.running import RunningGateway, running_gateway
 from veneer_gateway import Settings
+from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_protocol import (
     ApiError,
     AuthenticationError,

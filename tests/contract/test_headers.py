@@ -10,8 +10,8 @@ import pytest
 
 from tests.adapters import BrokenAdapter, PlainAdapter
 from tests.contract.test_chat import HELLO
-from tests.running import running_gateway
 from veneer_gateway.logs import configure_logging
+from veneer_gateway.testing import running_gateway
 
 SECRET = "hunter2"
 BODY = b'{"model":"plain/one","messages":[{"role":"user","content":"hi"}]}'

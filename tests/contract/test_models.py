@@ -9,8 +9,8 @@ from openai import AsyncOpenAI, NotFoundError, OpenAI
 from openai.types import Model
 
 from tests.adapters import BrokenAdapter, PlainAdapter
-from tests.running import running_gateway
 from veneer_gateway import Settings
+from veneer_gateway.testing import running_gateway
 from veneer_protocol import AuthenticationError, RequestContext
 
 

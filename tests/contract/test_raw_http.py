@@ -5,7 +5,7 @@ import socket
 import httpx2
 import pytest
 
-from tests.running import RunningGateway, running_gateway
+from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
 
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from tests.adapters import ScriptedAdapter, Step
 from tests.contract.test_chat import HELLO, text_of
-from tests.running import running_gateway
+from veneer_gateway.testing import running_gateway
 from veneer_protocol import ChatCompletionRequest, RateLimitError, Reply, RequestContext
 
 REPLY = Reply(model="scripted/x")

@@ -7,7 +7,7 @@ import httpx2
 from openai.types import Model
 
 from tests.adapters import PlainAdapter
-from tests.running import running_gateway
+from veneer_gateway.testing import running_gateway
 from veneer_protocol import RequestContext
 
 

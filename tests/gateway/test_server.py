@@ -17,8 +17,8 @@ import pytest
 from tests.adapters import PatientAdapter
 from tests.checkout import is_listening
 from tests.contract.test_cancellation import ask, read_until
-from tests.running import running_gateway
 from veneer_gateway import Settings
+from veneer_gateway.testing import running_gateway
 
 VENEER = [sys.executable, "-m", "veneer_gateway"]
 COMMAND = [sys.executable, "-c", "from veneer_gateway.cli import main; main()"]
