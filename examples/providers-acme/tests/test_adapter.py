@@ -44,7 +44,7 @@ async def test_it_streams_and_finishes() -> None:
     ]
 
     said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    assert said.strip() == "tenant=team-7, auth=True"
+    assert said == "tenant=team-7, auth=True"
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 

@@ -1,5 +1,6 @@
 """The adapter: all that Acme has to write."""
 
+import re
 from collections.abc import AsyncIterator
 
 from openai.types import Model
@@ -34,8 +35,8 @@ class AcmeAdapter(ProviderAdapter):
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Answer word by word."""
         reply = Reply(model=request.model)
-        for word in (await self._ask(request, context)).split(" "):
-            yield reply.chunk(f"{word} ")
+        for word in re.findall(r"\s*\S+", await self._ask(request, context)):
+            yield reply.chunk(word)
         yield reply.last_chunk()
 
     async def _ask(self, request: ChatCompletionRequest, context: RequestContext) -> str:

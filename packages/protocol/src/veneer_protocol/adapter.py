@@ -16,13 +16,25 @@ from veneer_protocol.request import ChatCompletionRequest
 class ProviderAdapter(ABC):
     """One provider behind the gateway: the only thing that a new back end needs.
 
-    Requests are validated before they come here; headers are not touched. An `ApiError` that a
-    method raises reaches the client with its status, type and code; any other exception is logged
-    and answered as a 500 that tells nothing. When the client leaves, the method that works for it
-    is cancelled: tidy up in `finally`, and let the cancellation pass.
-
     Write `stream_chat_completion` or `create_chat_completion`; the other is derived from it. A
     class that cannot work is refused with a TypeError when it is defined.
+
+    Requests are validated before they come here. Every valid request is answered or refused with an
+    `ApiError`, which reaches the client with its status, type and code; any other exception is
+    logged, and answered as a 500 that tells nothing. A back end that fails or does not answer is an
+    `ApiError` with a status of 500 or more.
+
+    The caller's headers come whole. No header is changed, and no value of one gets into a log or
+    the text of an error.
+
+    When the client leaves, the method that works for it is cancelled, or its stream closed: it lets
+    that pass, tidies up in `finally`, and ends within two seconds. What a request opens, a task or
+    a generator, is gone when it is over; what the adapter opens is gone after `shutdown`.
+
+    Requests that run at the same time do not mix. The event loop is never blocked: a call that
+    blocks goes into `asyncio.to_thread`.
+
+    `veneer_protocol.conformance` tests every one of these promises.
     """
 
     name: str
@@ -45,12 +57,22 @@ class ProviderAdapter(ABC):
 
     @abstractmethod
     async def list_models(self, context: RequestContext) -> Sequence[Model]:
-        """Give the models this caller may use, with ids of the form `<prefix>/<name>`."""
+        """Give the models this caller may use.
+
+        They are listed each once, with ids of the form `<prefix>/<name>`.
+        """
 
     async def create_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> ChatCompletion:
         """Answer `request` as a whole; unless written, the stream put together.
+
+        The answer has an id of its own, one choice with the assistant's message and a finish
+        reason, and the types of the openai package. It says what the stream says: the same text and
+        finish reason, and the same usage. The usage, where it is counted, adds up.
+
+        One that honours `stop` ends before the first stop sequence; one that honours the token
+        limit ends there with the finish reason `length`.
 
         Raises:
             ModelNotFoundError: `request.model` is unknown here.
@@ -63,8 +85,10 @@ class ProviderAdapter(ABC):
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Answer `request` in chunks; unless written, the whole answer taken apart.
 
-        Write it as `async def` with `yield`. All chunks share one id, the last has a finish
-        reason. The usage, if it is counted, goes on the last or on one of its own without choices.
+        Write it as `async def` with `yield`. Every chunk has the types of the openai package. All
+        chunks share one id, and the last one with a choice has the one finish reason. The usage, if
+        it is counted, goes on that one or on one of its own without choices. A reader may take its
+        time, and misses nothing.
 
         Raises:
             ModelNotFoundError: before the first chunk, if `request.model` is unknown here.

@@ -1,0 +1,17 @@
+"""All that every adapter promises, as tests."""
+
+from veneer_protocol.conformance.answers import AnswerTests
+from veneer_protocol.conformance.conduct import ConductTests
+
+
+# pytest runs the tests of the last base first, on which the others build.
+class AdapterConformance(ConductTests, AnswerTests):
+    """Subclass this, give the fixture `adapter`, and every promise of the contract is tested.
+
+    The adapter is asked directly and through the real gateway. Point it at an upstream of the
+    test's own, one that gives the same answer to the same question, in more than one piece.
+
+    Where it says more of itself, more is tested: the fixture `failing_adapter` gives one whose
+    upstream does not answer; `honours_stop` and `honours_token_limit` are True where it keeps to
+    the limits; `model`, `headers` and `timeout_seconds` are what its requests need.
+    """
