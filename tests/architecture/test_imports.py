@@ -19,6 +19,7 @@ ALLOWED = {
     "veneer_gateway": {
         "click",
         "hypercorn",
+        "jinja2",
         "openai",
         "pydantic",
         "quart",

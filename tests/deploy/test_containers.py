@@ -1,6 +1,7 @@
 """The image and the Compose file: really built, started, called and stopped."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -190,3 +191,47 @@ def test_one_line_adds_a_provider_to_the_image(compose: Callable[..., str]) -> N
         )
     assert answer.choices[0].message.content == "tenant=team-7, auth=True"
     compose("down")
+
+
+@pytest.mark.usefixtures("image")
+def test_a_new_provider_brings_what_adds_it_to_the_image(tmp_path: Path) -> None:
+    me = f"{os.getuid()}:{os.getgid()}"
+    here = ("--user", me, "--volume", f"{tmp_path}:/here", "--workdir", "/here")
+    docker("run", "--rm", *here, IMAGE, "veneer", "new-provider", "acme")
+    # The package's own stand-in, where the gateway finds it on its own loopback.
+    (tmp_path / "upstream.yaml").write_text(f"""
+services:
+  upstream:
+    image: {IMAGE}
+    network_mode: service:veneer
+    volumes: ["./tests:/here/tests:ro"]
+    working_dir: /here
+    command: python -m tests.upstream
+""")
+
+    def compose(*arguments: str) -> str:
+        return docker(
+            *("compose", "--project-name", f"{PROJECT}-acme"),
+            *("--file", "compose.yaml", "--file", "../upstream.yaml"),
+            *arguments,
+            cwd=tmp_path / "veneer-providers-acme",
+            ACME_BASE_URL="http://127.0.0.1:8765",
+            GATEWAY_IMAGE=IMAGE,
+            PORT="3997",
+        )
+
+    try:
+        compose("up", "--detach", "--wait", "--build")
+        with OpenAI(base_url="http://127.0.0.1:3997/v1", api_key="mine") as client:
+            models = [model.id for model in client.models.list()]
+            answer = client.chat.completions.create(
+                model="acme/chat-1", messages=[{"role": "user", "content": "hello there"}]
+            )
+        user = compose("exec", "veneer", "id", "-u")
+    finally:
+        compose("down", "--volumes", "--remove-orphans")
+        docker("rmi", "--force", "veneer-acme")
+
+    assert models == ["acme/chat-1", "dummy/echo-1", "dummy/story-1"]
+    assert answer.choices[0].message.content == "hello there"
+    assert user == "10001"

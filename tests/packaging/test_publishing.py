@@ -1,90 +1,23 @@
 """Each package builds, installs and runs on its own, with only what it declares."""
 
-import subprocess
+import re
 import sys
 import tarfile
 import tomllib
 import zipfile
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.checkout import ROOT, clone, environment
+from tests.checkout import ROOT
+from tests.packaging.shelf import FOLDERS, Environment, Shelf, run
 
-FOLDERS = {
-    "veneer-protocol": "packages/protocol",
-    "veneer-providers-dummy": "packages/providers-dummy",
-    "veneer-gateway": "services/gateway",
-    "veneer-providers-acme": "examples/providers-acme",
-}
-SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS: dict[str, list[str]] = {
     "veneer-protocol": [],
     "veneer-providers-dummy": ["veneer-protocol"],
     "veneer-gateway": ["veneer-protocol"],
     "veneer-providers-acme": ["veneer-protocol"],
 }
-
-
-@dataclass
-class Shelf:
-    """The built distributions, as an index would hold them."""
-
-    folder: Path
-
-    def wheel(self, name: str) -> Path:
-        (path,) = self.folder.glob(f"{name.replace('-', '_')}-*.whl")
-        return path
-
-    def sdist(self, name: str) -> Path:
-        (path,) = self.folder.glob(f"{name.replace('-', '_')}-*.tar.gz")
-        return path
-
-
-@dataclass
-class Environment:
-    """A virtual environment of its own."""
-
-    folder: Path
-
-    def install(self, *distributions: Path) -> None:
-        run("uv", "pip", "install", "--quiet", "--python", self.python, *map(str, distributions))
-
-    def run(self, script: str, *arguments: str) -> str:
-        # -I: neither this folder nor the variables of the tests reach the interpreter.
-        path = SCRIPTS / script
-        return run(self.python, "-I", "-W", "error", str(path), *arguments).strip()
-
-    @property
-    def python(self) -> str:
-        return str(self.folder / "bin/python")
-
-
-def run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    """Every package, built in its own folder of a fresh clone by its own build backend."""
-    checkout = clone(tmp_path_factory.mktemp("clone"))
-    shelf = tmp_path_factory.mktemp("shelf")
-    for folder in FOLDERS.values():
-        run("hatch", "build", str(shelf), cwd=checkout / folder)
-    return Shelf(shelf)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Environment:
-    """An environment with nothing in it."""
-    run("uv", "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env"))
-    return Environment(tmp_path / "env")
 
 
 def test_every_distribution_passes_the_index_checks(shelf: Shelf) -> None:
@@ -103,7 +36,8 @@ def test_a_wheel_ships_its_types_and_its_licence_and_nothing_else(shelf: Shelf, 
     assert f"{package}/py.typed" in names
     assert any(entry.endswith("licenses/LICENSE") for entry in names)
     assert {entry.partition("/")[0].partition("-")[0] for entry in names} == {package}
-    assert not any("test" in entry or "__pycache__" in entry for entry in names)
+    modules = [entry for entry in names if not entry.endswith(".jinja")]
+    assert not any(re.search(r"/(tests|__pycache__)/|/test_", entry) for entry in modules)
 
 
 @pytest.mark.parametrize("name", FOLDERS)

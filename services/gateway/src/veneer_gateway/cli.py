@@ -6,12 +6,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
 from veneer_gateway.logs import configure_logging
 from veneer_gateway.registry import RegistrationError, Registry
 from veneer_gateway.routes.models import list_all_models, list_models
+from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
 from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
 from veneer_protocol import ApiError, RequestContext
@@ -72,6 +74,21 @@ def doctor() -> None:
         click.echo("No provider is installed. Install one beside the gateway.")
     if not (is_well and registry.serving):
         sys.exit(1)
+
+
+@main.command()
+@click.argument("name")
+def new_provider(name: str) -> None:
+    """Write a package for the provider NAME: the folder veneer-providers-NAME."""
+    try:
+        folder = write_provider(name, Path.cwd())
+    except ScaffoldError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
+    click.echo(f"Wrote {folder.name}. Its README says how to make it yours. To see it work:\n")
+    for command in next_steps(name):
+        click.echo(f"  {command}")
 
 
 async def _examine(registry: Registry, settings: Settings) -> bool:
