@@ -16,6 +16,7 @@ from tests.checkout import ROOT, clone, environment
 FOLDERS = {
     "veneer-protocol": "packages/protocol",
     "veneer-providers-dummy": "packages/providers-dummy",
+    "veneer-providers-openai": "packages/providers-openai",
     "veneer-gateway": "services/gateway",
     "veneer-providers-acme": "examples/providers-acme",
 }
@@ -23,6 +24,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS: dict[str, list[str]] = {
     "veneer-protocol": [],
     "veneer-providers-dummy": ["veneer-protocol"],
+    "veneer-providers-openai": ["veneer-protocol"],
     "veneer-gateway": ["veneer-protocol"],
     "veneer-providers-acme": ["veneer-protocol"],
 }
