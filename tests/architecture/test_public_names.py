@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = ["packages/protocol", "packages/providers-dummy", "services/gateway"]
+MEMBERS = [
+    "packages/protocol",
+    "packages/providers-dummy",
+    "packages/providers-openai",
+    "services/gateway",
+]
 ALL = [*MEMBERS, "examples/providers-acme"]
 PUBLIC = {
     "veneer_gateway": {
@@ -24,6 +29,12 @@ PUBLIC = {
         "serve",
     },
     "veneer_providers_dummy": {"DummyAdapter"},
+    "veneer_providers_openai": {
+        "OpenAIAdapter",
+        "SettingsError",
+        "Upstream",
+        "adapters_from_environment",
+    },
     "veneer_protocol": {
         "DONE",
         "ApiError",

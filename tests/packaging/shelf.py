@@ -11,6 +11,7 @@ from tests.checkout import environment
 FOLDERS = {
     "veneer-protocol": "packages/protocol",
     "veneer-providers-dummy": "packages/providers-dummy",
+    "veneer-providers-openai": "packages/providers-openai",
     "veneer-gateway": "services/gateway",
     "veneer-providers-acme": "examples/providers-acme",
 }
@@ -44,7 +45,7 @@ class Environment:
         run("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
         return cls(folder)
 
-    def install(self, *distributions: Path) -> None:
+    def install(self, *distributions: Path | str) -> None:
         run("uv", "pip", "install", "--quiet", "--python", self.python, *map(str, distributions))
 
     def run(self, script: str, *arguments: str) -> str:

@@ -35,7 +35,6 @@ def acme(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> NewProvider:
     printed = run(str(environment.folder / "bin/veneer"), "new-provider", "acme", cwd=home)
     steps = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
     folder = home / "veneer-providers-acme"
-    (folder / "tests/test_conformance.py").unlink()  # Until the conformance kit is there.
     run("bash", "-c", steps[0], cwd=home)
     return NewProvider(folder, environment, steps)
 

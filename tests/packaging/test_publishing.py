@@ -1,23 +1,27 @@
 """Each package builds, installs and runs on its own, with only what it declares."""
 
 import re
+import shutil
 import sys
 import tarfile
 import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.checkout import ROOT
-from tests.packaging.shelf import FOLDERS, Environment, Shelf, run
+from tests.packaging.shelf import FOLDERS, SCRIPTS, Environment, Shelf, run
 
 NEEDS: dict[str, list[str]] = {
     "veneer-protocol": [],
     "veneer-providers-dummy": ["veneer-protocol"],
+    "veneer-providers-openai": ["veneer-protocol"],
     "veneer-gateway": ["veneer-protocol"],
     "veneer-providers-acme": ["veneer-protocol"],
 }
+NEEDS_EXTRA = ["veneer_protocol.conformance", "veneer_protocol.pytest_plugin"]
 
 
 def test_every_distribution_passes_the_index_checks(shelf: Shelf) -> None:
@@ -59,7 +63,8 @@ def test_a_package_installs_alone_and_all_its_modules_import(
 
     empty.install(*wanted)
 
-    assert int(empty.run("import_all.py", name.replace("-", "_"))) > 0
+    package = name.replace("-", "_")
+    assert int(empty.run("import_all.py", package, *NEEDS_EXTRA)) > 0
     run("uv", "pip", "check", "--quiet", "--python", empty.python)
 
 
@@ -75,6 +80,20 @@ def test_the_dummy_runs_without_the_gateway(shelf: Shelf, empty: Environment) ->
     empty.install(shelf.wheel("veneer-protocol"), shelf.wheel("veneer-providers-dummy"))
 
     assert empty.run("dummy_alone.py").startswith("The dummy provider heard: hi")
+
+
+def test_the_conformance_kit_brings_all_that_it_needs(
+    shelf: Shelf, empty: Environment, tmp_path: Path
+) -> None:
+    kit = f"veneer-protocol[conformance] @ {shelf.wheel('veneer-protocol').as_uri()}"
+    empty.install(kit, shelf.wheel("veneer-gateway"), shelf.wheel("veneer-providers-dummy"))
+
+    shutil.copy(SCRIPTS / "check_dummy.py", tmp_path)
+
+    said = run(empty.python, "-W", "error", "-m", "pytest", "-q", "check_dummy.py", cwd=tmp_path)
+
+    assert " passed" in said
+    assert " failed" not in said
 
 
 def test_installed_beside_the_gateway_both_providers_are_served(

@@ -83,8 +83,8 @@ class AnswerTests(Harness):
             )
 
     @promise(CREATE, "Answer `request` as a whole")
-    def test_the_gateway_passes_the_answer_on(self, gateway: Served) -> None:
-        for answer in (gateway.complete(), *gateway.stream()):
+    def test_the_gateway_passes_the_answer_on(self, served: Served) -> None:
+        for answer in (served.complete(), *served.stream()):
             check_types(answer)
 
     # Models and answers.
@@ -199,22 +199,22 @@ class AnswerTests(Harness):
     # The same through the real gateway, by the official client.
 
     @promise(LIST, "Give the models this caller may use")
-    def test_the_gateway_lists_the_models(self, gateway: Served) -> None:
-        ids = [model.id for model in gateway.client.models.list()]
+    def test_the_gateway_lists_the_models(self, served: Served) -> None:
+        ids = [model.id for model in served.client.models.list()]
 
-        for ident in {gateway.model, *ids[:3]}:
-            if gateway.client.models.retrieve(ident).id != ident:
+        for ident in {served.model, *ids[:3]}:
+            if served.client.models.retrieve(ident).id != ident:
                 pytest.fail(f"{ident!r} is listed, and another is found", pytrace=False)
 
     @promise(
         CREATE, "ModelNotFoundError: `request.model` is unknown here", after=[SERVED, *REFUSALS]
     )
     @pytest.mark.parametrize("mode", ["plain", "stream"])
-    def test_the_gateway_passes_a_refusal_on(self, gateway: Served, mode: str) -> None:
-        ask = gateway.complete if mode == "plain" else gateway.stream
+    def test_the_gateway_passes_a_refusal_on(self, served: Served, mode: str) -> None:
+        ask = served.complete if mode == "plain" else served.stream
 
-        with refused(NotFoundError, gateway.unknown_model):
-            ask(gateway.unknown_model)
+        with refused(NotFoundError, served.unknown_model):
+            ask(served.unknown_model)
 
 
 def _ask(stage: Stage, mode: str, fields: Fields = NOTHING) -> Answer:

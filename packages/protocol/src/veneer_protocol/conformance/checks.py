@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,15 +69,24 @@ def check_secrets(headers: Mapping[str, str], places: Mapping[str, Iterable[str]
 
 
 def sockets() -> set[int]:
-    """Give the descriptors of the sockets that this process has open."""
+    """Give the descriptors of the sockets that this process has open to somebody.
+
+    Not those whose other side has left: they are the stand-in's ends of closed connections.
+    """
     if not os.path.isdir(_DESCRIPTORS):
         pytest.skip(f"there is no {_DESCRIPTORS} here to count the open sockets by")
     found = set()
     for number in map(int, os.listdir(_DESCRIPTORS)):
-        with suppress(OSError):  # The one by which the folder is read is closed already.
-            if stat.S_ISSOCK(os.fstat(number).st_mode):
+        with suppress(OSError):  # Closed meanwhile, like the one by which the folder is read.
+            if stat.S_ISSOCK(os.fstat(number).st_mode) and not _is_left(number):
                 found.add(number)
     return found
+
+
+def _is_left(number: int) -> bool:
+    with socket.socket(fileno=os.dup(number)) as copy, suppress(OSError):
+        return not copy.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return False
 
 
 @contextmanager

@@ -41,12 +41,12 @@ class ConductTests(Harness):
     # Headers.
 
     @promise(ADAPTER, "No header is changed", after=[SERVED])
-    def test_headers_are_left_as_they_came(self, gateway: Served) -> None:
-        for ask in (gateway.complete, gateway.stream):
+    def test_headers_are_left_as_they_came(self, served: Served) -> None:
+        for ask in (served.complete, served.stream):
             ask()
-            left = gateway.last_headers()
+            left = served.last_headers()
 
-            for name, value in gateway.headers.items():
+            for name, value in served.headers.items():
                 if left.get(name) != value or (name.encode(), value.encode()) not in left.raw:
                     pytest.fail(f"the header {name} was changed in the context", pytrace=False)
 
@@ -115,11 +115,11 @@ class ConductTests(Harness):
         ids=["plain request", "before the first chunk", "mid-stream"],
     )
     def test_the_work_ends_when_the_client_leaves(
-        self, gateway: Served, stream: bool, after_first_chunk: bool
+        self, served: Served, stream: bool, after_first_chunk: bool
     ) -> None:
-        ended = gateway.leave(stream=stream, after_first_chunk=after_first_chunk)
+        ended = served.leave(stream=stream, after_first_chunk=after_first_chunk)
 
-        seconds = self.timeout_seconds if gateway.finishes_in_background else CANCEL_SECONDS
+        seconds = self.timeout_seconds if served.finishes_in_background else CANCEL_SECONDS
         if not ended.wait(seconds):
             pytest.fail(f"it goes on {seconds:g} s after the client has left", pytrace=False)
 
@@ -166,13 +166,13 @@ class ConductTests(Harness):
     # Side by side.
 
     @promise(ADAPTER, "Requests that run at the same time do not mix", after=[SERVED])
-    def test_requests_at_the_same_time_do_not_mix(self, gateway: Served) -> None:
+    def test_requests_at_the_same_time_do_not_mix(self, served: Served) -> None:
         questions = [f"{QUESTION} Begin with the word w{number}." for number in range(8)]
 
         def ask(question: str) -> Answer:
             if questions.index(question) % 2:
-                return Answer.of_chunks(gateway.stream(content=question))
-            return Answer.of_completion(gateway.complete(content=question))
+                return Answer.of_chunks(served.stream(content=question))
+            return Answer.of_completion(served.complete(content=question))
 
         alone = [ask(question) for question in questions]
         with ThreadPoolExecutor(len(questions)) as threads:

@@ -8,7 +8,7 @@ import pytest
 
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.conformance.asking import SECRETS
-from veneer_protocol.conformance.serving import Served, served
+from veneer_protocol.conformance.serving import Served, serving
 from veneer_protocol.conformance.stage import Stage
 
 
@@ -45,10 +45,10 @@ class Harness:
             yield stage
 
     @pytest.fixture
-    def gateway(self, adapter: ProviderAdapter) -> Iterator[Served]:
+    def served(self, adapter: ProviderAdapter) -> Iterator[Served]:
         """The adapter behind the real gateway."""
-        with served(adapter, self._headers, self.model, self.timeout_seconds) as serving:
-            yield serving
+        with serving(adapter, self._headers, self.model, self.timeout_seconds) as served:
+            yield served
 
     @contextmanager
     def on_stage(self, adapter: ProviderAdapter) -> Iterator[Stage]:

@@ -162,12 +162,12 @@ class Served:
 
 
 @contextmanager
-def served(
+def serving(
     adapter: ProviderAdapter, headers: Mapping[str, str], model: str | None, timeout_seconds: float
 ) -> Iterator[Served]:
     """Serve `adapter` by the gateway until the block ends."""
     watched = Watched(adapter)
     with running_gateway(watched) as gateway:
-        serving = Served(gateway, watched, headers, model, timeout_seconds)
-        with serving.client:
-            yield serving
+        served = Served(gateway, watched, headers, model, timeout_seconds)
+        with served.client:
+            yield served

@@ -1,0 +1,100 @@
+"""An upstream's JSON to the openai package's models, mended where its dialect needs it.
+
+What else breaks the rules of the API is left as it is: the gateway refuses it.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from openai import BaseModel
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import ValidationError
+
+from veneer_protocol import InvalidProviderResponseError
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+# Closed, for an unknown reason must not pass for a good end: "abort" is no "stop".
+_FINISH_REASONS: Mapping[str, str | None] = {
+    "": None,
+    "end_turn": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "max_tokens": "length",
+    "stop_sequence": "stop",
+}
+
+
+class AnswerReader:
+    """Reads the answer to one request, whole or in chunks."""
+
+    def __init__(self, asked: str, served: Collection[str] | None) -> None:
+        """Read the answer of the model `asked`, of an upstream that serves only `served`, if any.
+
+        Args:
+            asked: as the caller named it, prefix included.
+            served: names without prefix; None is all that the upstream has.
+        """
+        self._asked = asked
+        self._prefix = asked.partition("/")[0]
+        self._served = served
+        self.is_finished = False
+        """Whether a chunk had a finish reason."""
+
+    def completion(self, value: object) -> ChatCompletion:
+        """Give a whole answer.
+
+        Raises:
+            InvalidProviderResponseError: `value` is no JSON object.
+        """
+        return _built(ChatCompletion, self._mended(value))
+
+    def chunk(self, value: object) -> ChatCompletionChunk:
+        """Give the next chunk.
+
+        Raises:
+            InvalidProviderResponseError: `value` is no JSON object.
+        """
+        answer = self._mended(value)
+        choices = _choices(answer)
+        if self.is_finished and not any(map(_says_something, choices)):
+            # LiteLLM puts the usage beside one more choice, an empty one.
+            answer["choices"] = []
+        self.is_finished |= any(choice.get("finish_reason") for choice in choices)
+        return _built(ChatCompletionChunk, answer)
+
+    def _mended(self, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise InvalidProviderResponseError(
+                "The upstream answered with something other than a JSON object."
+            )
+        for choice in _choices(value):
+            if isinstance(reason := choice.get("finish_reason"), str):
+                choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
+        return {**value, "model": self._model(value.get("model"))}
+
+    def _model(self, name: object) -> str:
+        """Give a model that the caller can ask for again: what the upstream calls it, if it is."""
+        if isinstance(name, str) and name and (self._served is None or name in self._served):
+            return f"{self._prefix}/{name}"
+        return self._asked
+
+
+def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = answer.get("choices")
+    return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta") or {}
+    return not isinstance(delta, dict) or any(
+        value for name, value in delta.items() if name != "role"
+    )
+
+
+def _built(kind: type[_Answer], answer: dict[str, Any]) -> _Answer:
+    try:
+        return kind.model_validate(answer)
+    except ValidationError:
+        # Servers leave out `created` or have values of their own. The gateway looks at what counts.
+        return kind.construct(**answer)

@@ -1,0 +1,187 @@
+"""What an upstream, or the way to it, can do wrong, as errors of the protocol."""
+
+import math
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+from openai import APIConnectionError, APIError, APIStatusError
+
+from veneer_protocol import (
+    ApiError,
+    AuthenticationError,
+    Headers,
+    InvalidProviderResponseError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from veneer_providers_openai.complaints import Complaint, read_complaint
+from veneer_providers_openai.forwarding import untraced
+from veneer_providers_openai.settings import Upstream
+
+_BY_STATUS: Mapping[int, type[ApiError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    429: RateLimitError,
+    503: ServiceUnavailableError,
+    504: UpstreamTimeoutError,
+}
+_SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to an upstream, by which its failure is told."""
+
+    upstream: Upstream
+    headers: Headers
+    """Those it was sent with."""
+    model: str | None = None
+    """What the caller asked for, if it asked for a model."""
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what the OpenAI SDK raises into an `ApiError`.
+
+        Raises:
+            ApiError: in place of it.
+        """
+        try:
+            yield
+        except APIStatusError as error:
+            # The SDK's error would repeat, in a log, what the upstream said word for word.
+            raise self._refusal(error.response) from None
+        except APIConnectionError as error:
+            raise self._interruption(error.__cause__) from error
+        except APIError as error:  # A frame with an error inside a stream
+            complaint = read_complaint({"error": error.body})
+            raise self._failure(complaint.status or 502, complaint) from None
+        except (httpx2.RequestError, ssl.SSLError) as error:  # In the body of an error response
+            raise self._interruption(error) from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidProviderResponseError(
+                f"The upstream {self.upstream.name!r} sent what is no JSON."
+            ) from error
+
+    def check(self, value: object) -> object:
+        """Give `value`, an answer or a chunk, if it is none in name only.
+
+        Raises:
+            ApiError: it tells of a failure under a status that says all is well, as the frames of
+                older vLLM and some of OpenRouter's bodies do.
+        """
+        if isinstance(value, dict) and "choices" not in value:
+            complaint = read_complaint(value)
+            if complaint.message is not None:
+                raise self._failure(complaint.status or 502, complaint)
+        return value
+
+    def _refusal(self, response: httpx2.Response) -> ApiError:
+        complaint = Complaint()
+        with suppress(ValueError, RecursionError, httpx2.StreamError):
+            complaint = read_complaint(response.json())
+        error = self._failure(response.status_code, complaint)
+        error.retry_after_seconds = retry_after_seconds(response.headers)
+        error.upstream_request_id = response.headers.get("x-request-id")
+        return error
+
+    def _failure(self, status: int, complaint: Complaint) -> ApiError:
+        name = self.upstream.name
+        if status < 400:
+            # To follow it would show the credentials to whom it names.
+            return UpstreamError(
+                f"The upstream {name!r} redirects ({status}); its base URL should be where to.",
+                code="upstream_redirected",
+            )
+        if status in {401, 403} and self.upstream.api_key is not None:
+            # Not in the upstream's words, which may quote the key.
+            return UpstreamError(
+                f"The upstream {name!r} refuses the key that it is asked with ({status}).",
+                code="upstream_authentication_failed",
+            )
+        if status == 404:
+            return self._absence(complaint)
+        kind = _BY_STATUS.get(status, InvalidRequestError if status < 500 else UpstreamError)
+        words = complaint.message or f"The upstream {name!r} answered {status} without a reason."
+        error = kind(self._without_secrets(words), param=complaint.param, code=complaint.code)
+        error.status = status if status < 500 else error.status
+        error.type = complaint.type or error.type
+        return error
+
+    def _absence(self, complaint: Complaint) -> ApiError:
+        if self.model is None or not complaint.is_of_the_api or complaint.code == "unknown_url":
+            return UpstreamError(
+                f"The upstream {self.upstream.name!r} has no such path (404). Its base URL may be "
+                "wrong; most end in /v1.",
+                code="upstream_url_not_found",
+            )
+        error = ModelNotFoundError(self.model)
+        # Some answer the same to a wrong path.
+        words = self._without_secrets(complaint.message or "")
+        error.message = f"{error.message} The upstream says: {words}"
+        return error
+
+    def _interruption(self, cause: BaseException | None) -> ApiError:
+        upstream, name = self.upstream, repr(self.upstream.name)
+        match cause:
+            case httpx2.PoolTimeout():
+                return ServiceUnavailableError(
+                    f"All {upstream.max_connections} connections to the upstream {name} are in "
+                    "use. Try again.",
+                    code="upstream_pool_exhausted",
+                )
+            case httpx2.ConnectTimeout():
+                seconds = upstream.connect_timeout_seconds
+                return UpstreamTimeoutError(
+                    f"The upstream {name} could not be reached within {seconds:g} s."
+                )
+            case httpx2.TimeoutException():
+                return UpstreamTimeoutError(
+                    f"The upstream {name} was silent for {upstream.timeout_seconds:g} s."
+                )
+            case httpx2.ConnectError() | httpx2.ProxyError():
+                return UpstreamError(
+                    f"The upstream {name} cannot be reached.", code="upstream_unreachable"
+                )
+            case httpx2.DecodingError():
+                return InvalidProviderResponseError(
+                    f"The upstream {name} sent what cannot be decompressed."
+                )
+            case _:
+                return UpstreamError(
+                    f"The upstream {name} broke the connection off.", code="upstream_disconnected"
+                )
+
+    def _without_secrets(self, text: str) -> str:
+        # Any header may be a secret, and the gateway logs what an upstream says of its failure.
+        for value in untraced(self.headers).values():
+            for word in value.split():
+                if len(word) >= _SHORTEST_SECRET:
+                    text = text.replace(word, "[hidden]")
+        return text
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Read when to come back: milliseconds as OpenAI has them, seconds, or a date."""
+    return next((seconds for seconds in _waits(headers) if 0 <= seconds < math.inf), None)
+
+
+def _waits(headers: Mapping[str, str]) -> Iterator[float]:
+    value = headers.get("retry-after", "")
+    with suppress(ValueError):
+        yield float(headers.get("retry-after-ms", "")) / 1000
+    with suppress(ValueError):
+        yield float(value)
+    with suppress(ValueError):
+        date = parsedate_to_datetime(value)
+        wait = date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)
+        yield max(0.0, wait.total_seconds())

@@ -1,0 +1,68 @@
+"""Error bodies, as the servers write them."""
+
+import pytest
+
+from veneer_providers_openai.complaints import Complaint, read_complaint
+
+NOTHING = Complaint()
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        pytest.param(
+            {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}},
+            Complaint("m", "t", "c", "p", is_of_the_api=True),
+            id="OpenAI, Veneer",
+        ),
+        pytest.param(
+            {"error": {"message": "m", "type": "NotFoundError", "param": None, "code": 404}},
+            Complaint("m", "NotFoundError", status=404, is_of_the_api=True),
+            id="vLLM",
+        ),
+        pytest.param(
+            {"object": "error", "message": "m", "type": "BadRequestError", "code": 400},
+            Complaint("m", "BadRequestError", status=400, is_of_the_api=True),
+            id="older vLLM",
+        ),
+        pytest.param(
+            {"error": {"message": "m", "type": "api_error", "param": None, "code": None}},
+            Complaint("m", "api_error", is_of_the_api=True),
+            id="Ollama",
+        ),
+        pytest.param({"error": "m"}, Complaint("m"), id="Ollama's own API"),
+        pytest.param(
+            {"error": {"message": "m", "type": "None", "param": "None", "code": "400"}},
+            Complaint("m", "None", None, "None", 400, is_of_the_api=True),
+            id="LiteLLM",
+        ),
+        pytest.param({"detail": "Not Found"}, Complaint("Not Found"), id="FastAPI"),
+        pytest.param(
+            {"detail": [{"loc": ["body"], "msg": "a"}, {"msg": "b"}, "odd"]},
+            Complaint("a; b"),
+            id="FastAPI's validation",
+        ),
+        pytest.param({"message": "m"}, Complaint("m"), id="other frameworks"),
+        pytest.param({"error": {"code": 7}}, NOTHING, id="no message"),
+        pytest.param({"error": {"message": 7}}, NOTHING, id="a number for a message"),
+        pytest.param({"detail": {}}, NOTHING, id="an odd detail"),
+        pytest.param({"detail": []}, NOTHING, id="an empty detail"),
+        pytest.param({}, NOTHING, id="empty"),
+        pytest.param("text", NOTHING, id="a text"),
+        pytest.param(None, NOTHING, id="null"),
+    ],
+)
+def test_it_is_read_from(document: object, complaint: Complaint) -> None:
+    assert read_complaint(document) == complaint
+
+
+@pytest.mark.parametrize("code", [399, 600, -404, True, 404.0, "4040", [404], 10**30])
+def test_a_code_that_is_no_status_of_a_failure_is_none(code: object) -> None:
+    assert read_complaint({"error": {"message": "m", "code": code}}).status is None
+
+
+def test_a_message_without_end_is_cut() -> None:
+    message = read_complaint({"error": {"message": "m" * 100_000}}).message
+
+    assert message is not None
+    assert len(message) == 2000

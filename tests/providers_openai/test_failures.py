@@ -1,0 +1,210 @@
+"""An upstream's refusals, as the caller sees them."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from tests.providers_openai.upstreams import KEY, asking, response, serving, streamed, whole
+from veneer_protocol import (
+    ApiError,
+    AuthenticationError,
+    InvalidProviderResponseError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from veneer_providers_openai.failures import retry_after_seconds
+
+WORDS = {"message": "said so", "type": "some_type", "param": "messages[0]", "code": "some_code"}
+NO_SUCH_MODEL = {"message": "The model `one` does not exist.", "code": "model_not_found"}
+
+
+async def refused(
+    status: int, body: object, /, content_type: str = "application/json", **headers: str
+) -> ApiError:
+    """Give the error of a plain request, having seen that a stream has the same."""
+    errors = []
+    async with (
+        serving(response(status, body, content_type, **headers)) as upstream,
+        asking(upstream.url) as adapter,
+    ):
+        for ask in (whole, streamed):
+            with pytest.raises(ApiError) as failure:
+                await ask(adapter)
+            errors.append(failure.value)
+    first, second = errors
+    assert (type(first), first.to_json()) == (type(second), second.to_json())
+    return first
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "shown"),
+    [
+        (400, InvalidRequestError, 400),
+        (401, AuthenticationError, 401),
+        (403, PermissionDeniedError, 403),
+        (408, InvalidRequestError, 408),
+        (409, InvalidRequestError, 409),
+        (413, InvalidRequestError, 413),
+        (422, InvalidRequestError, 422),
+        (429, RateLimitError, 429),
+        (500, UpstreamError, 502),
+        (502, UpstreamError, 502),
+        (503, ServiceUnavailableError, 503),
+        (504, UpstreamTimeoutError, 504),
+        (529, UpstreamError, 502),
+    ],
+)
+async def test_a_refusal_keeps_what_the_upstream_said(
+    status: int, kind: type[ApiError], shown: int
+) -> None:
+    error = await refused(status, {"error": WORDS}, retry_after="7", x_request_id="up-1")
+
+    assert type(error) is kind
+    assert error.status == shown
+    assert {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    } == WORDS
+    assert (error.retry_after_seconds, error.upstream_request_id) == (7, "up-1")
+
+
+async def test_a_refusal_without_a_reason_is_told_by_its_status() -> None:
+    error = await refused(400, "<html>", "text/html")
+
+    assert error.message == "The upstream 'up' answered 400 without a reason."
+    assert (error.status, error.type, error.code) == (400, "invalid_request_error", None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": NO_SUCH_MODEL},
+        {"error": {"message": "model 'one' not found", "type": "api_error", "code": None}},
+        {"object": "error", "message": "no such model", "type": "NotFoundError", "code": 404},
+    ],
+    ids=["OpenAI", "Ollama", "older vLLM"],
+)
+async def test_a_model_that_the_upstream_does_not_have_is_not_found(body: object) -> None:
+    error = await refused(404, body)
+
+    assert isinstance(error, ModelNotFoundError)
+    assert (error.status, error.type, error.code) == (404, "not_found_error", "model_not_found")
+    assert error.message.startswith("The model 'up/one' does not exist.")
+    assert "The upstream says: " in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ({"detail": "Not Found"}, "application/json"),
+        ({"error": {"message": "Unknown URL", "code": "unknown_url"}}, "application/json"),
+        ({"timestamp": 1, "status": 404, "error": "Not Found"}, "application/json"),
+        ("<html>404</html>", "text/html"),
+        ("404 page not found", "text/plain"),
+        ("", "text/plain"),
+    ],
+    ids=["FastAPI", "OpenAI, Veneer", "Spring", "HTML", "Go", "nothing"],
+)
+async def test_a_path_that_the_upstream_does_not_have_points_to_the_base_url(
+    body: object, content_type: str
+) -> None:
+    error = await refused(404, body, content_type)
+
+    assert (error.status, error.code) == (502, "upstream_url_not_found")
+    assert "base URL may be wrong" in error.message
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    async with serving(response(200, {"stolen": True})) as other:
+        error = await refused(status, "", location=f"{other.url}?secret")
+
+    assert other.requests == []
+    assert (error.status, error.code) == (502, "upstream_redirected")
+    assert "secret" not in error.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_of_our_own_that_is_refused_is_the_operators_affair(status: int) -> None:
+    refusal = response(status, {"error": {"message": f"Incorrect key: {KEY[:-4]}****"}})
+
+    async with serving(refusal) as upstream, asking(upstream.url, api_key=KEY) as adapter:
+        with pytest.raises(UpstreamError) as failure:
+            await whole(adapter)
+
+    error = failure.value
+    assert (error.status, error.type, error.code) == (
+        502,
+        "server_error",
+        "upstream_authentication_failed",
+    )
+    assert error.message == f"The upstream 'up' refuses the key that it is asked with ({status})."
+
+
+async def test_a_key_of_our_own_is_hidden_from_those_whom_the_upstream_tells_it() -> None:
+    refusal = response(400, {"error": {"message": f"Odd header: Bearer {KEY}."}})
+
+    async with serving(refusal) as upstream, asking(upstream.url, api_key=KEY) as adapter:
+        with pytest.raises(InvalidRequestError) as failure:
+            await whole(adapter)
+
+    assert failure.value.message == "Odd header: Bearer [hidden]."
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"error": {"message": "out of credits", "code": 402}}, 402, None),
+        ({"error": {"message": "broken"}}, 502, "upstream_error"),
+    ],
+)
+async def test_an_error_under_a_good_status_is_an_error(
+    body: object, status: int, code: str | None
+) -> None:
+    async with serving(response(200, body)) as upstream, asking(upstream.url) as adapter:
+        with pytest.raises(ApiError) as failure:
+            await whole(adapter)
+
+    assert (failure.value.status, failure.value.code) == (status, code)
+
+
+async def test_an_error_body_that_cannot_be_decompressed_is_an_error_of_its_own() -> None:
+    error = await refused(429, "not gzip", content_encoding="gzip")
+
+    assert isinstance(error, InvalidProviderResponseError)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after-ms": "inf"}, None),
+        ({}, None),
+    ],
+)
+def test_when_to_come_back_is_read_from(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_seconds(headers) == seconds
+
+
+def test_when_to_come_back_may_be_a_date() -> None:
+    date = datetime.now(UTC) + timedelta(seconds=60)
+
+    seconds = retry_after_seconds({"retry-after": format_datetime(date, usegmt=True)})
+
+    assert seconds is not None
+    assert 50 < seconds <= 60
