@@ -1,10 +1,36 @@
 """The commands that do not serve."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from tests.gateway.conftest import Install
 from veneer_gateway.cli import main
+
+MUTE = """
+from tests.adapters import BrokenAdapter
+
+def make():
+    return BrokenAdapter(ValueError("no list"))
+"""
+LAZY = """
+from tests.adapters import PlainAdapter
+
+class Lazy(PlainAdapter):
+    async def startup(self):
+        raise OSError("no disk")
+"""
+PICKY = """
+from tests.adapters import PlainAdapter
+from veneer_protocol import AuthenticationError
+
+class Picky(PlainAdapter):
+    def _remember(self, request, context):
+        if dict(context.headers) != {"authorization": "Bearer k", "x-tenant": "a"}:
+            raise AuthenticationError("who are you?")
+"""
+PLAIN = "plain_module:PlainAdapter"
 
 
 @pytest.fixture
@@ -33,13 +59,7 @@ def test_the_doctor_names_providers_and_settings(runner: CliRunner) -> None:
 def test_the_doctor_fails_over_a_provider_that_does_not_start(
     runner: CliRunner, install: Install
 ) -> None:
-    source = (
-        "from tests.adapters import PlainAdapter\n"
-        "class Lazy(PlainAdapter):\n"
-        "    async def startup(self):\n"
-        "        raise OSError('no disk')\n"
-    )
-    install("lazy", "lazy_module", source, lazy="lazy_module:Lazy")
+    install("lazy", "lazy_module", LAZY, lazy="lazy_module:Lazy")
 
     result = runner.invoke(main, ["doctor"])
 
@@ -51,17 +71,145 @@ def test_the_doctor_fails_over_a_provider_that_does_not_start(
 def test_the_doctor_fails_over_a_provider_that_cannot_list_its_models(
     runner: CliRunner, install: Install
 ) -> None:
-    source = (
-        "from tests.adapters import BrokenAdapter\n"
-        "def make():\n"
-        "    return BrokenAdapter(ValueError('no list'))\n"
-    )
-    install("mute", "mute_module", source, mute="mute_module:make")
+    install("mute", "mute_module", MUTE, mute="mute_module:make")
 
     result = runner.invoke(main, ["doctor"])
 
     assert result.exit_code == 1
-    assert "broken from mute 1.0: cannot list its models: ValueError: no list" in result.stdout
+    assert (
+        "broken from mute 1.0: failed: cannot list its models: ValueError: no list" in result.stdout
+    )
+
+
+def test_models_of_the_others_are_listed_where_one_cannot_tell(
+    runner: CliRunner, install: Install
+) -> None:
+    install("mute", "mute_module", MUTE, mute="mute_module:make")
+
+    result = runner.invoke(main, ["models"])
+
+    assert result.exit_code == 1
+    assert result.stdout == "dummy/echo-1\ndummy/story-1\n"
+    assert "broken from mute 1.0: failed" in result.stderr
+
+
+def test_models_are_listed_for_machines_with_where_they_come_from(runner: CliRunner) -> None:
+    result = runner.invoke(main, ["models", "--json"])
+
+    assert json.loads(result.stdout)[0] == {
+        "id": "dummy/echo-1",
+        "provider": "dummy",
+        "origin": "veneer-providers-dummy 0.1.0",
+    }
+
+
+def test_headers_reach_the_providers(runner: CliRunner, install: Install) -> None:
+    install("picky", "picky_module", PICKY, picky="picky_module:Picky")
+    header = ["--header", "Authorization: Bearer k", "-H", "x-tenant:a"]
+
+    with_them = runner.invoke(main, ["doctor", "--probe", "plain/one", *header])
+    without = runner.invoke(main, ["doctor", "--probe", "plain/one"])
+
+    assert with_them.exit_code == 0
+    assert without.exit_code == 1
+    assert "plain/one, stream" in without.stdout
+    assert "AuthenticationError: who are you?" in without.stdout
+
+
+@pytest.mark.parametrize("header", ["secret", ": secret", " :secret"])
+def test_a_header_without_a_name_is_wrong_usage_and_not_shown(
+    runner: CliRunner, header: str
+) -> None:
+    result = runner.invoke(main, ["models", "-H", header])
+
+    assert result.exit_code == 2
+    assert "secret" not in result.output
+
+
+def test_the_doctor_says_who_serves_a_model(runner: CliRunner) -> None:
+    result = runner.invoke(main, ["doctor", "dummy/echo-1"])
+
+    assert result.exit_code == 0
+    assert result.stdout == "dummy/echo-1: served by dummy from veneer-providers-dummy 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("dummy/nobody", "dummy does not list it; its models are: dummy/echo-1, dummy/story-1"),
+        ("nobody/x", "no provider has the prefix 'nobody'; those here are: dummy, plain"),
+        ("nobody/x", "may have had it: torn from torn 1.0 (ImportError: no wheel)"),
+        ("gpt-9", "it names no provider: a model is written <prefix>/<name>"),
+        ("plain/one", "OSError: no disk"),
+    ],
+)
+def test_the_doctor_says_why_nobody_serves_a_model(
+    runner: CliRunner, install: Install, model: str, reason: str
+) -> None:
+    install("lazy", "lazy_module", LAZY, lazy="lazy_module:Lazy")
+    install("torn", "torn_module", "raise ImportError('no wheel')", torn="torn_module:Torn")
+
+    result = runner.invoke(main, ["doctor", model, "--probe"])
+
+    assert result.exit_code == 1
+    assert reason in result.stdout
+
+
+def test_what_works_is_no_affair_of_the_doctor_asked_for_another_model(
+    runner: CliRunner, install: Install
+) -> None:
+    install("lazy", "lazy_module", LAZY, lazy="lazy_module:Lazy")
+
+    assert runner.invoke(main, ["doctor", "dummy/echo-1"]).exit_code == 0
+
+
+def test_a_probe_asks_the_first_model_of_each_provider_in_both_modes(
+    runner: CliRunner, install: Install
+) -> None:
+    install("plain", "plain_module", "from tests.adapters import PlainAdapter", p=PLAIN)
+
+    report = json.loads(runner.invoke(main, ["doctor", "--probe", "--json"]).stdout)
+
+    assert [(one["model"], one["mode"], one["problem"]) for one in report["probes"]] == [
+        ("dummy/echo-1", "plain", None),
+        ("dummy/echo-1", "stream", None),
+        ("plain/one", "plain", None),
+        ("plain/one", "stream", None),
+    ]
+    assert all(0 <= one["seconds"] < 10 for one in report["probes"])
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+def test_a_probe_holds_the_answer_to_the_rules(
+    runner: CliRunner, install: Install, mode: str
+) -> None:
+    source = (
+        "from tests.adapters import ScriptedAdapter\n"
+        "def make():\n"
+        "    return ScriptedAdapter('no answer')\n"
+    )
+    install("wrong", "wrong_module", source, wrong="wrong_module:make")
+
+    report = json.loads(runner.invoke(main, ["doctor", "--probe", "--json", "scripted/one"]).stdout)
+
+    assert not report["ok"]
+    assert report["model"] == {"model": "scripted/one", "provider": "scripted", "problem": None}
+    (problem,) = (one["problem"] for one in report["probes"] if one["mode"] == mode)
+    assert problem.startswith("InvalidProviderResponseError")
+
+
+def test_the_doctor_reports_for_machines(runner: CliRunner, install: Install) -> None:
+    install("lazy", "lazy_module", LAZY, lazy="lazy_module:Lazy")
+
+    result = runner.invoke(main, ["doctor", "--json"])
+
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert not report["ok"]
+    assert report["settings"]["PORT"] == 3000
+    assert set(report["versions"]) == {"veneer-gateway", "veneer-protocol", "Python"}
+    assert [one["problem"] for one in report["providers"]] == [None, "OSError: no disk"]
+    assert report["providers"][0]["models"] == ["dummy/echo-1", "dummy/story-1"]
 
 
 @pytest.mark.parametrize("command", ["serve", "models", "doctor"])

@@ -1,22 +1,25 @@
 """The `veneer` command: environment to settings to server."""
 
 import asyncio
+import json
 import os
+import platform
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
+from veneer_gateway.diagnosis import Checkup, Probe, Verdict, examine, explain, probe
 from veneer_gateway.logs import configure_logging
 from veneer_gateway.registry import RegistrationError, Registry
-from veneer_gateway.routes.models import list_all_models, list_models
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
 from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
-from veneer_protocol import ApiError, RequestContext
+from veneer_protocol import ApiError, Headers, RequestContext
 
 
 @click.group()
@@ -39,41 +42,81 @@ def serve() -> None:
         ) from None
 
 
+def _headers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Headers:
+    pairs = [header.partition(":") for header in given]
+    if any(not (name.strip() and colon) for name, colon, _value in pairs):
+        raise click.BadParameter("write it as 'name: value'.")  # Not what was given: a secret.
+    return Headers((name.strip(), value.strip()) for name, _colon, value in pairs)
+
+
+with_headers = click.option(
+    "--header",
+    "-H",
+    "headers",
+    multiple=True,
+    callback=_headers,
+    metavar="'NAME: VALUE'",
+    help="A header for the providers, such as credentials; may be given several times.",
+)
+as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+
+
 @main.command()
-def models() -> None:
-    """List the models of the installed providers, one id a line."""
-    settings = _prepare()
-    registry = _discover()
+@with_headers
+@as_json
+def models(headers: Headers, is_json: bool) -> None:
+    """List the models of the installed providers, one id a line.
 
-    async def collect() -> list[str]:
-        async with _running(registry, settings):
-            found = await list_all_models(
-                registry, RequestContext(), settings.models_timeout_seconds
-            )
-        return [model.id for model in found]
-
-    try:
-        for model_id in asyncio.run(collect()):
-            click.echo(model_id)
-    except ApiError as error:
-        raise click.ClickException(error.message) from None
+    Exits with 1 if a provider cannot tell its models; those of the others are listed.
+    """
+    _, checkups, _ = _look(_prepare(), RequestContext(headers))
+    found = [
+        {"id": model, "provider": checkup.provider.name, "origin": checkup.provider.origin}
+        for checkup in checkups
+        for model in checkup.models
+    ]
+    for line in [json.dumps(found, indent=2)] if is_json else [one["id"] for one in found]:
+        click.echo(line)
+    for checkup in checkups:
+        if checkup.problem is not None:
+            click.echo(_line(checkup), err=True)
+    sys.exit(any(checkup.problem is not None for checkup in checkups))
 
 
 @main.command()
-def doctor() -> None:
-    """Tell how the gateway is set, which providers are installed, and what each of them serves.
+@click.argument("model", required=False)
+@click.option("--probe", "is_probing", is_flag=True, help="Ask for a few words, really.")
+@with_headers
+@as_json
+def doctor(model: str | None, headers: Headers, is_probing: bool, is_json: bool) -> None:
+    """Tell what is installed and what of it works; or who serves MODEL, or why nobody does.
 
-    Exits with 1 if one of them does not work, or if there is none.
+    --probe asks MODEL, or else the first model of each provider, once as a whole and once as a
+    stream.
+
+    Exits with 1 if something does not work, or if there is no provider.
     """
     settings = _prepare(log_level="off")
-    registry = _discover()
-    for name, value in settings.model_dump().items():
-        click.echo(f"{variable(name)}={value}")
-    is_well = asyncio.run(_examine(registry, settings))
-    if not registry.providers:
-        click.echo("No provider is installed. Install one beside the gateway.")
-    if not (is_well and registry.serving):
-        sys.exit(1)
+    verdict, checkups, probes = _look(settings, RequestContext(headers), model, is_probing)
+    problems = [checkup.problem for checkup in checkups] if verdict is None else [verdict.problem]
+    problems += [one.problem for one in probes]
+    is_well = bool(checkups) and not any(problems)
+    if is_json:
+        report = {
+            "ok": is_well,
+            "versions": _versions(),
+            "settings": {variable(name): value for name, value in settings.model_dump().items()},
+            "providers": [checkup.to_json() for checkup in checkups],
+            "model": verdict and verdict.to_json(),
+            "probes": [asdict(one) for one in probes],
+        }
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print(settings, checkups, verdict)
+        for one in probes:
+            outcome = "answered" if one.problem is None else f"failed: {one.problem}"
+            click.echo(f"{one.model}, {one.mode}, {one.seconds:.2f} s: {outcome}")
+    sys.exit(not is_well)
 
 
 @main.command()
@@ -91,27 +134,51 @@ def new_provider(name: str) -> None:
         click.echo(f"  {command}")
 
 
-async def _examine(registry: Registry, settings: Settings) -> bool:
-    """Start every provider, ask for its models, and print what comes of it."""
-    is_well = True
-    async with _running(registry, settings):
-        for provider in registry.providers:
-            state = f"failed: {_told(provider.failure)}"
-            if provider.adapter is not None and provider.failure is None:
-                try:
-                    found = await list_models(
-                        provider.adapter, RequestContext(), settings.models_timeout_seconds
-                    )
-                    state = f"ok: {', '.join(model.id for model in found) or 'no models'}"
-                except Exception as error:  # noqa: BLE001  Printed below.
-                    state = f"cannot list its models: {_told(error)}"
-            is_well = is_well and state.startswith("ok")
-            click.echo(f"{provider.name} from {provider.origin}: {state}")
-    return is_well
+def _look(
+    settings: Settings, context: RequestContext, model: str | None = None, is_probing: bool = False
+) -> tuple[Verdict | None, list[Checkup], list[Probe]]:
+    """Start every provider, look at each, and stop them."""
+    registry = _discover()
+
+    async def look() -> tuple[Verdict | None, list[Checkup], list[Probe]]:
+        async with _running(registry, settings):
+            checkups = await examine(registry, context, settings.models_timeout_seconds)
+            verdict = None if model is None else explain(model, checkups)
+            asked = [model] if model else [one.models[0] for one in checkups if one.models]
+            probes = []
+            for name in asked if is_probing else ():
+                with suppress(ApiError):  # Nobody serves it, as the verdict says.
+                    probes += await probe(registry.resolve(name), name, context)
+        return verdict, checkups, probes
+
+    return asyncio.run(look())
 
 
-def _told(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}"
+def _print(settings: Settings, checkups: list[Checkup], verdict: Verdict | None) -> None:
+    if verdict is not None:
+        origins = {checkup.provider.name: checkup.provider.origin for checkup in checkups}
+        served = f"served by {verdict.provider} from {origins.get(verdict.provider or '')}"
+        click.echo(f"{verdict.model}: {verdict.problem or served}")
+        return
+    click.echo(", ".join(f"{name} {version}" for name, version in _versions().items()))
+    for name, value in settings.model_dump().items():
+        click.echo(f"{variable(name)}={value}")
+    for checkup in checkups:
+        click.echo(_line(checkup))
+    if not checkups:
+        click.echo("No provider is installed. Install one beside the gateway.")
+
+
+def _line(checkup: Checkup) -> str:
+    state = f"ok: {', '.join(checkup.models) or 'no models'}"
+    if checkup.problem is not None:
+        state = f"failed: {checkup.problem}"
+    return f"{checkup.provider.name} from {checkup.provider.origin}: {state}"
+
+
+def _versions() -> dict[str, str]:
+    ours = {name: version(name) for name in ("veneer-gateway", "veneer-protocol")}
+    return {**ours, "Python": platform.python_version()}
 
 
 @asynccontextmanager
