@@ -14,10 +14,10 @@ from veneer_protocol import (
     ProviderAdapter,
     Reply,
     RequestContext,
-    UpstreamError,
     usage,
 )
-from veneer_providers_dummy.replies import Speech, echo, speech, story
+from veneer_providers_dummy.faults import Faults
+from veneer_providers_dummy.replies import Speech, echo, of_length, speech, story
 
 _RELEASED = 1_735_689_600  # 2025-01-01T00:00:00Z, for models that were never trained.
 
@@ -26,8 +26,8 @@ class DummyAdapter(ProviderAdapter):
     """Answers without a model: same request, same words. Usage is counted in words.
 
     `dummy/echo-1` repeats the last user text, `dummy/story-1` tells a story around it. Both tell
-    the value of `x-dummy-tag` and whether `authorization` came. `x-dummy-fail: true` makes the
-    request fail as a broken upstream would.
+    the value of `x-dummy-tag` and whether `authorization` came. Other headers make it fail, in
+    every way that an upstream can.
     """
 
     name = "dummy"
@@ -45,8 +45,11 @@ class DummyAdapter(ProviderAdapter):
     async def create_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> ChatCompletion:
-        """Say it at once."""
-        said = self._say(request, context)
+        """Say it at once, unless something is to go wrong on the way."""
+        faults = Faults.of(context.headers)
+        said = self._say(request, context, faults)
+        if faults != Faults(words=faults.words):
+            return await super().create_chat_completion(request, context)
         return _reply(request).completion(
             said.text, finish_reason=said.finish_reason, usage=_usage(request, said)
         )
@@ -55,20 +58,25 @@ class DummyAdapter(ProviderAdapter):
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Say it word by word."""
-        said = self._say(request, context)
+        faults = Faults.of(context.headers)
+        said = self._say(request, context, faults)
+        await faults.begin()
         reply = _reply(request)
-        for word in said.words:
-            yield reply.chunk(word)
+        for number, word in enumerate((*said.words, "")):
+            await faults.after(number)
+            if number == faults.die_after:
+                return
+            if number == faults.malformed_after:
+                yield {"malformed": True}  # type: ignore[misc]  # That it is wrong is the point.
+            if word:
+                yield reply.chunk(word)
         yield reply.last_chunk(finish_reason=said.finish_reason, usage=_usage(request, said))
 
-    def _say(self, request: ChatCompletionRequest, context: RequestContext) -> Speech:
+    def _say(
+        self, request: ChatCompletionRequest, context: RequestContext, faults: Faults
+    ) -> Speech:
         if request.model not in self.models:
             raise ModelNotFoundError(request.model)
-        if context.headers.get("x-dummy-fail", "").lower() == "true":
-            raise UpstreamError(
-                "The dummy upstream failed, as x-dummy-fail asked it to.",
-                code="dummy_upstream_failed",
-            )
         user_text = request.last_user_text
         if user_text is None:
             raise InvalidRequestError(
@@ -76,7 +84,8 @@ class DummyAdapter(ProviderAdapter):
                 param="messages",
                 code="missing_user_message",
             )
-        return speech(self.models[request.model](user_text, context), request)
+        text = self.models[request.model](user_text, context)
+        return speech(text if faults.words is None else of_length(text, faults.words), request)
 
 
 def _reply(request: ChatCompletionRequest) -> Reply:

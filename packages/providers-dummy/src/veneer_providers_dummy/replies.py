@@ -1,5 +1,6 @@
 """What the dummy says: pure and deterministic."""
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -52,6 +53,11 @@ def speech(text: str, request: ChatCompletionRequest) -> Speech:
     if limit is None or limit >= len(words):
         return Speech(words, "stop")
     return Speech(words[:limit], "length")
+
+
+def of_length(text: str, words: int) -> str:
+    """Repeat the words of `text`, or leave some out, until there are so many."""
+    return " ".join(itertools.islice(itertools.cycle(text.split()), words))
 
 
 def _observed(context: RequestContext) -> tuple[str, str]:
