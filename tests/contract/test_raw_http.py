@@ -5,6 +5,7 @@ import socket
 import httpx2
 import pytest
 
+from veneer_gateway import Settings
 from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
 
@@ -108,10 +109,10 @@ def test_a_body_that_breaks_off_leaves_nothing_behind(body: bytes) -> None:
         gateway.wait_for_open_requests(0)
 
 
-def test_a_body_that_never_comes_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("veneer_gateway.routes.chat._BODY_TIMEOUT_SECONDS", 0.1)
+def test_a_body_that_never_comes_is_a_408() -> None:
+    settings = Settings(host="127.0.0.1", port=0, body_timeout_seconds=0.1)
 
-    with running_gateway(DummyAdapter()) as gateway:
+    with running_gateway(DummyAdapter(), settings=settings) as gateway:
         answer = exchange(gateway, CHAT + b"content-length: 10\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 408")

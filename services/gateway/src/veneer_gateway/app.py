@@ -5,8 +5,9 @@ from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
+from veneer_gateway.connection import ExchangeConnection, WebsocketRefusal, admit
 from veneer_gateway.errors import respond_to_error
-from veneer_gateway.exchange import ExchangeConnection, InFlight, WebsocketRefusal
+from veneer_gateway.exchange import InFlight
 from veneer_gateway.registry import Registry
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
@@ -25,7 +26,8 @@ class Gateway(Quart):
         super().__init__("veneer_gateway", static_folder=None)
         self.settings = settings
         self.registry = registry
-        self.in_flight = InFlight(self)
+        self.in_flight = InFlight(settings.time_limits, settings.max_requests)
+        admit(self, self.in_flight)
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
         self.is_stopping = False
@@ -60,7 +62,7 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False
-    app.register_blueprint(chat_routes(registry))
+    app.register_blueprint(chat_routes(registry, settings.body_timeout_seconds))
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
     app.register_error_handler(Exception, respond_to_error)

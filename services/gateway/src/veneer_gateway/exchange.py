@@ -1,67 +1,54 @@
-"""One request and its answer: named, logged, and closed however it ends."""
+"""One request and its answer: named, timed, logged, and closed however it ends."""
 
 import asyncio
 import logging
+import math
 import re
 import time
 import uuid
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import structlog
-from hypercorn.typing import (
-    ASGIReceiveCallable,
-    ASGISendCallable,
-    ASGISendEvent,
-    HTTPResponseBodyEvent,
-    HTTPScope,
-    WebsocketScope,
-)
-from quart import Quart
-from quart.asgi import ASGIHTTPConnection
-from quart.wrappers import Request
+from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
+from veneer_gateway.watch import TimeLimits, Watch
 from veneer_protocol import (
     ApiError,
     Headers,
-    InvalidRequestError,
     RequestContext,
-    ServiceUnavailableError,
     encode_error,
 )
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 _CUT_TIMEOUT_SECONDS = 2
-_EXTENSION = "veneer.in_flight"
 _GOODBYE_TIMEOUT_SECONDS = 1
+_KEEPALIVE = b": keepalive\n\n"
 _QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 
 log = logging.getLogger("veneer.access")
 
 
-class HttpVersionError(InvalidRequestError):
-    """The request came by a version of HTTP that is not served."""
-
-    status = 505
-    code = "http_version_not_supported"
-
-
-HTTP2_REFUSED = HttpVersionError("HTTP/2 is not served here. Use HTTP/1.1.")
-
-
 class InFlight:
     """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
 
-    def __init__(self, app: Quart) -> None:
-        app.extensions[_EXTENSION] = self
+    def __init__(self, limits: TimeLimits, most: int) -> None:
+        self.limits = limits
+        """What time each of them may take."""
+        self._most = most
         self.tasks: set[asyncio.Task[Any]] = set()
         self.is_cutting = False
         """Whether what is still open is being cut, each with a word to its client."""
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more requests should be taken."""
+        return len(self.tasks) >= self._most
 
     async def finish(self, seconds: float) -> None:
         """Wait for what is being served, and cut what takes longer than `seconds`."""
@@ -80,15 +67,17 @@ class InFlight:
 
 
 class Exchange:
-    """One HTTP request and its answer, from first byte to last."""
+    """One HTTP request and its answer, from first byte to last, served by the present task."""
 
-    def __init__(self, scope: HTTPScope, in_flight: InFlight) -> None:
+    def __init__(self, scope: HTTPScope, in_flight: InFlight, send: ASGISendCallable) -> None:
         headers = Headers(scope["headers"])
         given = headers.get("x-request-id", "")
         sane = _SANE_REQUEST_ID.fullmatch(given) is not None
         self.context = RequestContext(
             headers=headers, request_id=given if sane else f"req_{uuid.uuid4().hex}"
         )
+        # The path stays percent-encoded, or a line break in it would forge a line of the log.
+        self.path = path_of(scope["raw_path"].decode("ascii", "replace"))
         self.in_flight = in_flight
         """All that is being served; who starts another task for this request adds it."""
         self.cleanup = AsyncExitStack()
@@ -99,40 +88,125 @@ class Exchange:
         self.is_complete = False
         self.is_stream = False
         """Whether the response, once begun, is an event stream."""
-        self._scope = scope
+        self.cut_by: ApiError | None = None
+        """Why it was cut, if it was."""
+        self.watch = Watch(in_flight.limits, self.cut, self._fill_silence)
+        """What time it may take."""
+        self._method = scope["method"]
+        self._http_version = scope["http_version"]
+        self._send = send
+        self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._is_given_up = False
+        self._beside: set[asyncio.Task[None]] = set()
         self._started = time.perf_counter()
+        in_flight.tasks.add(self._task)
 
-    def note(self, message: ASGISendEvent) -> None:
-        """Follow what is sent, and put the request id on the response."""
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the application says, with the request id on the response."""
+        if self._is_given_up:
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             identity = (b"x-request-id", self.context.request_id.encode())
             message["headers"] = [*message["headers"], identity]
         elif message["type"] == "http.response.body":
             self.is_complete = not message["more_body"]
+        await self._send(message)
 
-    def log(self) -> None:
+    async def refuse(self, error: ApiError) -> None:
+        """Answer with `error`, without the application."""
+        self.facts["error"] = error.code
+        headers = [(b"content-type", b"application/json")]
+        if self._http_version != "2":
+            headers.append((b"connection", b"close"))  # The body may still be on its way.
+        if error.retry_after_seconds is not None:
+            headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_seconds)))
+        await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self._send_body(error.to_json())
+
+    def cut(self, error: ApiError) -> None:
+        """End it, now; its client is told `error`."""
+        self.cut_by = error
+        self._task.cancel()
+        asyncio.get_running_loop().call_later(_CUT_TIMEOUT_SECONDS, self._give_up)
+
+    async def say_goodbye(self, error: ApiError) -> None:
+        """Tell the client of a request that was cut why the gateway leaves."""
+        self.facts["error"] = error.code
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
+                if self.status is None:
+                    await self.refuse(error)
+                elif self.is_stream and not self.is_complete:
+                    await self._send_body(encode_error(error))
+
+    def end(self) -> None:
         """Write the one line of this exchange."""
-        # Neither the query nor any header: either may hold a secret. The path stays
-        # percent-encoded, or a line break in it would forge a line of the log.
-        path = _path(self._scope["raw_path"].decode("ascii", "replace"))
+        self.watch.stop()
+        self.in_flight.tasks.discard(self._task)
+        if self._is_given_up:
+            return
+        # Neither the query nor any header: either may hold a secret.
         facts = {
-            "method": self._scope["method"],
-            "path": path,
+            "method": self._method,
+            "path": self.path,
             "status": self.status,
             "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
             "ended": self._end(),
             **self.facts,
         }
-        log.log(logging.DEBUG if path in _QUIET_PATHS else logging.INFO, "request", extra=facts)
+        level = logging.DEBUG if self.path in _QUIET_PATHS else logging.INFO
+        log.log(level, "request", extra=facts)
 
     def _end(self) -> str:
         if not self.is_complete:
             return "cut"
         return "error frame" if self.is_stream and "error" in self.facts else "complete"
 
+    def _fill_silence(self) -> None:
+        # Beside the task of this request, which waits for the adapter. Where the last comment has
+        # not gone out yet, the client does not read, and needs no other.
+        if not self._beside:
+            self._start_beside(self._send_body(_KEEPALIVE, more_body=True))
 
-def _path(target: str) -> str:
+    def _give_up(self) -> None:
+        """Let the client go, where the adapter swallows its cancellation."""
+        if not self._task.done() and self.cut_by is not None:
+            log.error("adapter does not end when it is cancelled", extra=self.facts)
+            self._start_beside(self._leave_behind(self.cut_by))
+
+    async def _leave_behind(self, error: ApiError) -> None:
+        await self.say_goodbye(error)
+        self.end()
+        self._is_given_up = True
+
+    def _start_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _send_body(self, content: bytes, *, more_body: bool = False) -> None:
+        await self.send({"type": "http.response.body", "body": content, "more_body": more_body})
+
+
+_EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def current_exchange() -> Exchange:
+    """Give the exchange of the request that is being served.
+
+    Raises:
+        LookupError: none is.
+    """
+    return _EXCHANGE.get()
+
+
+def enter(exchange: Exchange) -> None:
+    """Make `exchange` the current one of this task."""
+    _EXCHANGE.set(exchange)
+
+
+def path_of(target: str) -> str:
     """Give the path of a request target; of one that is neither path nor URL, "/".
 
     An empty path is "/" (RFC 9112, section 3.2.1); a whole URL may hold credentials.
@@ -143,104 +217,3 @@ def _path(target: str) -> str:
         return urlsplit(target).path if "://" in target else "/"
     except ValueError:
         return "/"
-
-
-_EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
-
-
-def current_exchange() -> Exchange:
-    """Give the exchange of the request that is being served."""
-    return _EXCHANGE.get()
-
-
-class ExchangeConnection(ASGIHTTPConnection):
-    """Quart's handling of one request, inside an exchange.
-
-    Everything runs in the one task that Quart cancels when the client leaves, clean-up included.
-    """
-
-    def __init__(self, app: Quart, scope: HTTPScope) -> None:
-        super().__init__(app, cast(HTTPScope, {**scope, "path": _path(scope["path"])}))
-        self._in_flight: InFlight = app.extensions[_EXTENSION]
-        self._task: asyncio.Task[None] | None = None
-
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve one request, and leave nothing of it where the connection breaks down."""
-        try:
-            await super().__call__(receive, send)
-        finally:
-            # Quart waits for the client or the answer; when the server itself cancels the wait,
-            # nobody else ends the work.
-            if self._task is not None:
-                self._task.cancel()
-
-    async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
-        """Serve `request` and see to what it leaves behind."""
-        exchange = Exchange(self.scope, self._in_flight)
-        _EXCHANGE.set(exchange)
-        structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
-
-        async def send_noted(message: ASGISendEvent) -> None:
-            exchange.note(message)
-            await send(message)
-
-        self._task = task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._in_flight.tasks.add(task)
-        try:
-            if request.http_version == "2":
-                # Hypercorn holds all that a client does not read in memory, without a limit.
-                await _send_error(HTTP2_REFUSED, send_noted)
-                return
-            async with exchange.cleanup:
-                await super().handle_request(request, send_noted)
-        except asyncio.CancelledError:
-            if not self._in_flight.is_cutting:
-                raise
-            await _say_goodbye(exchange, send_noted)
-        finally:
-            self._in_flight.tasks.discard(task)
-            exchange.log()
-
-
-async def _say_goodbye(exchange: Exchange, send: ASGISendCallable) -> None:
-    """Tell a client whose request is cut that it is the gateway that leaves."""
-    error = ServiceUnavailableError("The gateway is stopping. Try again.", code="shutting_down")
-    exchange.facts["error"] = error.code
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
-            if exchange.status is None:
-                await _send_error(error, send)
-            elif exchange.is_stream and not exchange.is_complete:
-                await send(_last(encode_error(error)))
-
-
-async def _send_error(error: ApiError, send: ASGISendCallable) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send(_last(error.to_json()))
-
-
-def _last(body: bytes) -> HTTPResponseBodyEvent:
-    return {"type": "http.response.body", "body": body, "more_body": False}
-
-
-class WebsocketRefusal:
-    """Answers a WebSocket, which nothing here speaks, as any other unknown URL."""
-
-    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
-        pass
-
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Refuse the handshake."""
-        error = InvalidRequestError(
-            "WebSockets are not served here. Streams come over plain HTTP.",
-            code="websocket_not_supported",
-        )
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await receive()
-        await send(
-            {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
-        )
-        await send(
-            {"type": "websocket.http.response.body", "body": error.to_json(), "more_body": False}
-        )

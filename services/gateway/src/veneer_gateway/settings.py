@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from veneer_gateway.watch import TimeLimits
+
 MIB = 1024 * 1024
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical", "off"]
@@ -40,6 +42,18 @@ class Settings(BaseModel):
     """`LOG_LEVEL`: the least level that is logged."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
+    max_requests: Annotated[int, Field(ge=1)] = 1000
+    """`VENEER_MAX_REQUESTS`: how many requests are served at once; one more is a 503."""
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    """`VENEER_BODY_TIMEOUT_SECONDS`: how long a request body may take to arrive; then a 408."""
+    first_token_timeout_seconds: Annotated[float, Field(gt=0)] = 300
+    """`VENEER_FIRST_TOKEN_TIMEOUT_SECONDS`: how long a stream may take to begin; then a 504."""
+    idle_timeout_seconds: Annotated[float, Field(gt=0)] = 120
+    """`VENEER_IDLE_TIMEOUT_SECONDS`: how long a stream may be silent; then an error frame."""
+    total_timeout_seconds: Annotated[float, Field(gt=0)] = 1800
+    """`VENEER_TOTAL_TIMEOUT_SECONDS`: how long a request may take; then a 504 or an error frame."""
+    keepalive_seconds: Annotated[float, Field(gt=0)] = 15
+    """`VENEER_KEEPALIVE_SECONDS`: after how much silence a stream gets a comment."""
     startup_timeout_seconds: Annotated[float, Field(gt=0)] = 30
     """`VENEER_STARTUP_TIMEOUT_SECONDS`: how long a provider may take to start, or to stop."""
     models_timeout_seconds: Annotated[float, Field(gt=0)] = 5
@@ -49,6 +63,16 @@ class Settings(BaseModel):
 
     Below the ten seconds after which `docker stop` kills.
     """
+
+    @property
+    def time_limits(self) -> TimeLimits:
+        """Those that hold for one request."""
+        return TimeLimits(
+            first_token=self.first_token_timeout_seconds,
+            idle=self.idle_timeout_seconds,
+            total=self.total_timeout_seconds,
+            keepalive=self.keepalive_seconds,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

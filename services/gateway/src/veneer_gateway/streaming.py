@@ -30,8 +30,10 @@ async def open_event_stream(
     legal = _legal(chunks, guard)
     exchange.cleanup.push_async_callback(close_stream, chunks)
     exchange.cleanup.push_async_callback(close_stream, legal)
+    exchange.watch.expect_chunk()
     with adapter_call():
         first = await anext(legal)
+    exchange.watch.note_chunk()
     frame = encode_event(first)
     exchange.is_stream = True
     return _frames(frame, legal, exchange)
@@ -60,12 +62,16 @@ async def _frames(
     first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange
 ) -> AsyncGenerator[bytes, None]:
     sent = 1
+    watch = exchange.watch
     try:
         yield first
+        watch.expect_chunk()
         with adapter_call():
             async for chunk in rest:
+                watch.note_chunk()
                 yield encode_event(chunk)
                 sent += 1
+                watch.expect_chunk()
     except Exception as error:  # noqa: BLE001  as_api_error logs what nobody foresaw.
         # The upstream is let go before the frame leaves, for a slow reader may take its time.
         await exchange.cleanup.aclose()

@@ -21,7 +21,6 @@ from veneer_protocol import (
     parse_request,
 )
 
-_BODY_TIMEOUT_SECONDS = 60
 _LONGEST_LOGGED = 100
 
 _STREAM_HEADERS = {
@@ -31,7 +30,7 @@ _STREAM_HEADERS = {
 }
 
 
-def chat_routes(registry: Registry) -> Blueprint:
+def chat_routes(registry: Registry, body_timeout_seconds: float) -> Blueprint:
     """Serve chat completions by the adapters of `registry`."""
     routes = Blueprint("chat", __name__)
 
@@ -39,7 +38,7 @@ def chat_routes(registry: Registry) -> Blueprint:
     async def create_chat_completion() -> Response:
         exchange = current_exchange()
         _require_json(exchange)
-        chat = parse_request(await _body())
+        chat = parse_request(await _body(body_timeout_seconds))
         adapter = registry.resolve(chat.model)
         exchange.facts |= {
             "provider": adapter.name,
@@ -98,15 +97,15 @@ def _require_json(exchange: Exchange) -> None:
         )
 
 
-async def _body() -> bytes:
+async def _body(timeout_seconds: float) -> bytes:
     # Not get_data(): on Python 3.11 its wait_for loses the cancellation of a client that leaves
     # as soon as the body is there, and the adapter would work for nobody.
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             body: bytes = await request.body
     except TimeoutError:
         raise RequestTimeoutError(
-            f"The request body did not arrive within {_BODY_TIMEOUT_SECONDS} s."
+            f"The request body did not arrive within {timeout_seconds:g} s."
         ) from None
     request.body.clear()  # A stream may be open for long, and needs it no more.
     return body

@@ -1,0 +1,102 @@
+"""How long one request may take, and what fills its silences."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from veneer_protocol import ApiError, UpstreamTimeoutError
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long a request may take, in seconds."""
+
+    first_token: float
+    """From the call of the adapter to the first chunk of a stream."""
+    idle: float
+    """From one chunk to the next."""
+    total: float
+    """From the first byte to the last, whoever it is that takes the time."""
+    keepalive: float
+    """How long a stream may be silent before a comment is sent."""
+
+
+class Watch:
+    """Follows one request, by one timer for all limits.
+
+    What a slow reader takes is no silence of the adapter; only the limit for the whole counts it.
+    """
+
+    def __init__(
+        self,
+        limits: TimeLimits,
+        cut: Callable[[ApiError], object],
+        fill_silence: Callable[[], object],
+    ) -> None:
+        """Begin to count; `cut` is called once a limit is passed, `fill_silence` when it is time.
+
+        It ends with `stop`.
+        """
+        self._limits = limits
+        self._cut = cut
+        self._fill_silence = fill_silence
+        self._loop = asyncio.get_running_loop()
+        self._ends_at = self._loop.time() + limits.total
+        self._waiting_since: float | None = None
+        self._filled_at = 0.0
+        self._has_begun = False
+        self._timer = self._loop.call_at(self._ends_at, self._look)
+
+    def expect_chunk(self) -> None:
+        """Take note that the adapter is asked for a chunk."""
+        self._waiting_since = self._loop.time()
+        if not self._has_begun:
+            self._look()
+
+    def note_chunk(self) -> None:
+        """Take note that it has come."""
+        self._waiting_since = None
+        if not self._has_begun:
+            self._has_begun = True
+            self._look()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Do what is due, and look again when the next thing may be."""
+        self._timer.cancel()
+        now, since = self._loop.time(), self._waiting_since
+        if (error := self._passed(now, since)) is not None:
+            self._cut(error)
+            return
+        if self._has_begun and since is not None and now >= self._silent_from(since):
+            self._filled_at = now
+            self._fill_silence()
+        self._timer = self._loop.call_at(self._next(now if since is None else since), self._look)
+
+    def _passed(self, now: float, since: float | None) -> ApiError | None:
+        limits = self._limits
+        if now >= self._ends_at:
+            said, code = f"was not complete within {limits.total:g} s", "total_timeout"
+        elif since is None:
+            return None
+        elif not self._has_begun and now >= since + limits.first_token:
+            said, code = f"did not begin within {limits.first_token:g} s", "first_token_timeout"
+        elif self._has_begun and now >= since + limits.idle:
+            said, code = f"was silent for {limits.idle:g} s", "idle_timeout"
+        else:
+            return None
+        return UpstreamTimeoutError(f"The answer {said}.", code=code)
+
+    def _silent_from(self, since: float) -> float:
+        return max(since, self._filled_at) + self._limits.keepalive
+
+    def _next(self, since: float) -> float:
+        """Give the first moment at which anything can be due, where it has been so `since`."""
+        if self._has_begun:
+            return min(self._ends_at, since + self._limits.idle, self._silent_from(since))
+        if self._waiting_since is None:
+            return self._ends_at  # No stream is asked for.
+        return min(self._ends_at, since + self._limits.first_token)
