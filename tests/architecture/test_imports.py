@@ -29,6 +29,7 @@ ALLOWED = {
         "click",
         "hypercorn",
         "jinja2",
+        "prometheus_client",
         "openai",
         "pydantic",
         "quart",

@@ -11,6 +11,7 @@ from veneer_gateway.exchange import InFlight
 from veneer_gateway.registry import Registry
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
+from veneer_gateway.routes.metrics import metrics_routes
 from veneer_gateway.routes.models import model_routes
 from veneer_gateway.settings import Settings
 
@@ -64,6 +65,7 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
     app.url_map.merge_slashes = False
     app.register_blueprint(chat_routes(registry, settings.body_timeout_seconds))
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
+    app.register_blueprint(metrics_routes(app.in_flight))
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)

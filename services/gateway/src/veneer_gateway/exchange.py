@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
+from veneer_gateway.metrics import Metrics, Served
 from veneer_gateway.watch import TimeLimits, Watch
 from veneer_protocol import (
     ApiError,
@@ -26,7 +27,7 @@ _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 _CUT_TIMEOUT_SECONDS = 2
 _GOODBYE_TIMEOUT_SECONDS = 1
 _KEEPALIVE = b": keepalive\n\n"
-_QUIET_PATHS = frozenset({"/healthz", "/readyz"})
+_QUIET_PATHS = frozenset({"/healthz", "/metrics", "/readyz"})
 
 log = logging.getLogger("veneer.access")
 
@@ -37,6 +38,8 @@ class InFlight:
     def __init__(self, limits: TimeLimits, most: int) -> None:
         self.limits = limits
         """What time each of them may take."""
+        self.metrics = Metrics()
+        """What is counted of them when they are over."""
         self._most = most
         self.tasks: set[asyncio.Task[Any]] = set()
         self.is_cutting = False
@@ -82,6 +85,14 @@ class Exchange:
         """All that is being served; who starts another task for this request adds it."""
         self.cleanup = AsyncExitStack()
         """Closed when the exchange is over, also where no answer was begun."""
+        self.provider = "none"
+        """The provider that it is for, once that is known."""
+        self.mode = "plain"
+        """How it is to be answered: `plain` or `stream`."""
+        self.body_seconds = 0.0
+        """How long its body took to arrive."""
+        self.chunks = 0
+        """How many chunks of a stream have been sent."""
         self.facts: dict[str, Any] = {}
         """What the log line says beside the usual."""
         self.status: int | None = None
@@ -98,7 +109,7 @@ class Exchange:
         self._task = cast("asyncio.Task[None]", asyncio.current_task())
         self._is_given_up = False
         self._beside: set[asyncio.Task[None]] = set()
-        self._started = time.perf_counter()
+        self._send_seconds = 0.0
         in_flight.tasks.add(self._task)
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -111,7 +122,9 @@ class Exchange:
             message["headers"] = [*message["headers"], identity]
         elif message["type"] == "http.response.body":
             self.is_complete = not message["more_body"]
+        began = time.perf_counter()
         await self._send(message)
+        self._send_seconds += time.perf_counter() - began
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with `error`, without the application."""
@@ -141,24 +154,48 @@ class Exchange:
                     await self._send_body(encode_error(error))
 
     def end(self) -> None:
-        """Write the one line of this exchange."""
+        """Count it, and write its one line into the log."""
         self.watch.stop()
         self.in_flight.tasks.discard(self._task)
         if self._is_given_up:
             return
+        served = self._served()
+        if self.path not in _QUIET_PATHS:
+            self.in_flight.metrics.observe(_endpoint(self.path), served)
+        first = served.first_chunk_seconds
         # Neither the query nor any header: either may hold a secret.
         facts = {
             "method": self._method,
             "path": self.path,
             "status": self.status,
-            "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
-            "ended": self._end(),
+            "duration_ms": _milliseconds(served.seconds),
+            "adapter_ms": _milliseconds(self.watch.adapter_seconds),
+            "overhead_ms": _milliseconds(served.overhead_seconds),
+            "ended": served.ended,
+            **({} if first is None else {"first_chunk_ms": _milliseconds(first)}),
+            **({} if self.mode == "plain" else {"chunks": self.chunks}),
             **self.facts,
         }
         level = logging.DEBUG if self.path in _QUIET_PATHS else logging.INFO
         log.log(level, "request", extra=facts)
 
-    def _end(self) -> str:
+    def _served(self) -> Served:
+        seconds, watch = self.watch.seconds, self.watch
+        return Served(
+            provider=self.provider,
+            mode=self.mode,
+            status=499 if self.status is None else self.status,
+            ended=self._ended(),
+            seconds=seconds,
+            overhead_seconds=max(
+                0, seconds - watch.adapter_seconds - self._send_seconds - self.body_seconds
+            ),
+            send_seconds=self._send_seconds,
+            first_chunk_seconds=watch.first_chunk_seconds,
+            chunks=self.chunks,
+        )
+
+    def _ended(self) -> str:
         if not self.is_complete:
             return "cut"
         return "error frame" if self.is_stream and "error" in self.facts else "complete"
@@ -187,6 +224,16 @@ class Exchange:
 
     async def _send_body(self, content: bytes, *, more_body: bool = False) -> None:
         await self.send({"type": "http.response.body", "body": content, "more_body": more_body})
+
+
+def _endpoint(path: str) -> str:
+    if path == "/v1/chat/completions":
+        return "chat"
+    return "models" if path == "/v1/models" or path.startswith("/v1/models/") else "other"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 _EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")

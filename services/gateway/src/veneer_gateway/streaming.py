@@ -61,16 +61,16 @@ async def _legal(
 async def _frames(
     first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange
 ) -> AsyncGenerator[bytes, None]:
-    sent = 1
     watch = exchange.watch
     try:
         yield first
+        exchange.chunks = 1
         watch.expect_chunk()
         with adapter_call():
             async for chunk in rest:
                 watch.note_chunk()
                 yield encode_event(chunk)
-                sent += 1
+                exchange.chunks += 1
                 watch.expect_chunk()
     except Exception as error:  # noqa: BLE001  as_api_error logs what nobody foresaw.
         # The upstream is let go before the frame leaves, for a slow reader may take its time.
@@ -78,8 +78,6 @@ async def _frames(
         yield encode_error(as_api_error(error))
     else:
         yield DONE
-    finally:
-        exchange.facts["chunks"] = sent
 
 
 async def close_stream(stream: AsyncIterator[ChatCompletionChunk]) -> None:

@@ -1,7 +1,8 @@
 """How long one request may take, and what fills its silences."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from veneer_protocol import ApiError, UpstreamTimeoutError
@@ -40,29 +41,53 @@ class Watch:
         self._limits = limits
         self._cut = cut
         self._fill_silence = fill_silence
+        self.adapter_seconds = 0.0
+        """How long the adapter has been waited for."""
+        self.first_chunk_seconds: float | None = None
+        """When the first chunk of a stream came, if one did."""
         self._loop = asyncio.get_running_loop()
-        self._ends_at = self._loop.time() + limits.total
+        self._began_at = self._loop.time()
+        self._ends_at = self._began_at + limits.total
         self._waiting_since: float | None = None
         self._filled_at = 0.0
-        self._has_begun = False
         self._timer = self._loop.call_at(self._ends_at, self._look)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return self._loop.time() - self._began_at
+
+    @contextmanager
+    def answer(self) -> Iterator[None]:
+        """Count the block as time of the adapter, which is asked for an answer as a whole."""
+        since = self._loop.time()
+        try:
+            yield
+        finally:
+            self.adapter_seconds += self._loop.time() - since
 
     def expect_chunk(self) -> None:
         """Take note that the adapter is asked for a chunk."""
         self._waiting_since = self._loop.time()
-        if not self._has_begun:
+        if self.first_chunk_seconds is None:
             self._look()
 
     def note_chunk(self) -> None:
         """Take note that it has come."""
-        self._waiting_since = None
-        if not self._has_begun:
-            self._has_begun = True
+        self._count_wait()
+        if self.first_chunk_seconds is None:
+            self.first_chunk_seconds = self.seconds
             self._look()
 
     def stop(self) -> None:
         """Count no more."""
+        self._count_wait()
         self._timer.cancel()
+
+    def _count_wait(self) -> None:
+        if self._waiting_since is not None:
+            self.adapter_seconds += self._loop.time() - self._waiting_since
+            self._waiting_since = None
 
     def _look(self) -> None:
         """Do what is due, and look again when the next thing may be."""
@@ -71,7 +96,11 @@ class Watch:
         if (error := self._passed(now, since)) is not None:
             self._cut(error)
             return
-        if self._has_begun and since is not None and now >= self._silent_from(since):
+        if (
+            self.first_chunk_seconds is not None
+            and since is not None
+            and now >= self._silent_from(since)
+        ):
             self._filled_at = now
             self._fill_silence()
         self._timer = self._loop.call_at(self._next(now if since is None else since), self._look)
@@ -82,9 +111,9 @@ class Watch:
             said, code = f"was not complete within {limits.total:g} s", "total_timeout"
         elif since is None:
             return None
-        elif not self._has_begun and now >= since + limits.first_token:
+        elif self.first_chunk_seconds is None and now >= since + limits.first_token:
             said, code = f"did not begin within {limits.first_token:g} s", "first_token_timeout"
-        elif self._has_begun and now >= since + limits.idle:
+        elif self.first_chunk_seconds is not None and now >= since + limits.idle:
             said, code = f"was silent for {limits.idle:g} s", "idle_timeout"
         else:
             return None
@@ -95,7 +124,7 @@ class Watch:
 
     def _next(self, since: float) -> float:
         """Give the first moment at which anything can be due, where it has been so `since`."""
-        if self._has_begun:
+        if self.first_chunk_seconds is not None:
             return min(self._ends_at, since + self._limits.idle, self._silent_from(since))
         if self._waiting_since is None:
             return self._ends_at  # No stream is asked for.

@@ -38,8 +38,10 @@ def chat_routes(registry: Registry, body_timeout_seconds: float) -> Blueprint:
     async def create_chat_completion() -> Response:
         exchange = current_exchange()
         _require_json(exchange)
-        chat = parse_request(await _body(body_timeout_seconds))
+        chat = parse_request(await _body(exchange, body_timeout_seconds))
+        exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)
+        exchange.provider = adapter.name
         exchange.facts |= {
             "provider": adapter.name,
             "model": chat.model[:_LONGEST_LOGGED],
@@ -55,7 +57,7 @@ async def _complete(
     adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
 ) -> Response:
     work = adapter.create_chat_completion(chat, exchange.context)
-    with adapter_call():
+    with exchange.watch.answer(), adapter_call():
         if adapter.finishes_in_background:
             completion = await finish(work, exchange.in_flight)
         else:
@@ -97,9 +99,10 @@ def _require_json(exchange: Exchange) -> None:
         )
 
 
-async def _body(timeout_seconds: float) -> bytes:
+async def _body(exchange: Exchange, timeout_seconds: float) -> bytes:
     # Not get_data(): on Python 3.11 its wait_for loses the cancellation of a client that leaves
     # as soon as the body is there, and the adapter would work for nobody.
+    began = exchange.watch.seconds
     try:
         async with asyncio.timeout(timeout_seconds):
             body: bytes = await request.body
@@ -107,5 +110,6 @@ async def _body(timeout_seconds: float) -> bytes:
         raise RequestTimeoutError(
             f"The request body did not arrive within {timeout_seconds:g} s."
         ) from None
+    exchange.body_seconds = exchange.watch.seconds - began
     request.body.clear()  # A stream may be open for long, and needs it no more.
     return body

@@ -32,15 +32,19 @@ def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
 
     @routes.get("/v1/models")
     async def list_every_model() -> Response:
-        context = current_exchange().context
-        models = await list_all_models(registry, context, timeout_seconds)
+        exchange = current_exchange()
+        with exchange.watch.answer():
+            models = await list_all_models(registry, exchange.context, timeout_seconds)
         return Response(encode_models(models), content_type="application/json")
 
     # A client sends the slash of an id as it is or as %2F; both arrive here decoded.
     @routes.get("/v1/models/<path:model_id>")
     async def retrieve_model(model_id: str) -> Response:
+        exchange = current_exchange()
         adapter = registry.resolve(model_id)
-        models = await list_models(adapter, current_exchange().context, timeout_seconds)
+        exchange.provider = adapter.name
+        with exchange.watch.answer():
+            models = await list_models(adapter, exchange.context, timeout_seconds)
         for model in models:
             if model.id == model_id:
                 return Response(encode_model(model), content_type="application/json")

@@ -1,0 +1,97 @@
+"""What the gateway counts, for Prometheus.
+
+No label has a value that a caller can make up: providers are those that are registered, and models
+are not told apart.
+"""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_OVERHEAD_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request, when it is over."""
+
+    provider: str
+    mode: str
+    """`plain` or `stream`."""
+    status: int
+    ended: str
+    """`complete`, `error frame`, or `cut` where the client had left."""
+    seconds: float
+    overhead_seconds: float
+    """Neither the adapter's, nor spent on the client's body or on sending."""
+    send_seconds: float
+    first_chunk_seconds: float | None
+    chunks: int
+
+
+class Metrics:
+    """The counters of one gateway."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        who = ("endpoint", "provider", "mode")
+        self._requests = Counter(
+            "veneer_requests",
+            "Requests, by how they ended; status 499 is a client that left before there was one.",
+            (*who, "status", "ended"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "veneer_request_seconds",
+            "From the first byte of a request to the last of its answer.",
+            who,
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._first_chunk = Histogram(
+            "veneer_first_chunk_seconds",
+            "From the first byte of a request to the first chunk of its stream.",
+            ("provider",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._overhead = Histogram(
+            "veneer_overhead_seconds",
+            "What the gateway itself took: not the adapter, the request's body, or the sending.",
+            who,
+            buckets=_OVERHEAD_SECONDS,
+            registry=self._registry,
+        )
+        self._send = Histogram(
+            "veneer_send_seconds",
+            "What sending the answer took, the wait for a slow reader included.",
+            who,
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._chunks = Counter(
+            "veneer_chunks", "Chunks that were sent.", ("provider",), registry=self._registry
+        )
+        self._in_flight = Gauge(
+            "veneer_requests_in_flight", "Requests being served.", registry=self._registry
+        )
+
+    def observe(self, endpoint: str, served: Served) -> None:
+        """Count a request to one of the gateway's endpoints."""
+        who = (endpoint, served.provider, served.mode)
+        self._requests.labels(*who, str(served.status), served.ended).inc()
+        self._seconds.labels(*who).observe(served.seconds)
+        self._overhead.labels(*who).observe(served.overhead_seconds)
+        self._send.labels(*who).observe(served.send_seconds)
+        if served.first_chunk_seconds is not None:
+            self._first_chunk.labels(served.provider).observe(served.first_chunk_seconds)
+        if served.chunks:
+            self._chunks.labels(served.provider).inc(served.chunks)
+
+    def encode(self, in_flight: int) -> bytes:
+        """Give all that was counted, with how many requests are `in_flight`."""
+        self._in_flight.set(in_flight)
+        return generate_latest(self._registry)
