@@ -217,3 +217,31 @@ def test_one_request_too_many_is_refused_at_once_and_the_others_finish() -> None
         connections.close()
         gateway.wait_for_open_requests(0)
         assert post(gateway, "plain/one", stream=True).status_code == 200
+
+
+def test_one_provider_that_is_slow_does_not_take_the_place_of_the_others() -> None:
+    adapter = PatientAdapter()
+    settings = limited(max_requests=10, max_requests_per_provider=2)
+
+    with (
+        running_gateway(adapter, PlainAdapter(), settings=settings) as gateway,
+        ExitStack() as connections,
+    ):
+        for _ in range(2):
+            connection = ask(gateway, "patient/one", stream=True)
+            connections.callback(connection.close)
+        gateway.wait_for_open_requests(2)
+        assert adapter.is_waiting.wait(SOON)
+
+        refused = post(gateway, "patient/one", stream=False)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        assert refused.json()["error"]["code"] == "provider_overloaded"
+        assert refused.headers["retry-after"] == "1"
+        assert post(gateway, "plain/one", stream=False).status_code == 200
+
+        connections.close()
+        gateway.wait_for_open_requests(0)
+        last = ask(gateway, "patient/one", stream=True)
+        gateway.wait_for_open_requests(1)
+        leave(last, abruptly=False)

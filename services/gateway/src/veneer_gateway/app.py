@@ -27,7 +27,9 @@ class Gateway(Quart):
         super().__init__("veneer_gateway", static_folder=None)
         self.settings = settings
         self.registry = registry
-        self.in_flight = InFlight(settings.time_limits, settings.max_requests)
+        self.in_flight = InFlight(
+            settings.time_limits, settings.max_requests, settings.max_requests_per_provider
+        )
         admit(self, self.in_flight)
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""

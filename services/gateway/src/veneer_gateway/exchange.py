@@ -6,6 +6,7 @@ import math
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from veneer_gateway.watch import TimeLimits, Watch
 from veneer_protocol import (
     ApiError,
     Headers,
+    RateLimitError,
     RequestContext,
     encode_error,
 )
@@ -32,15 +34,23 @@ _QUIET_PATHS = frozenset({"/healthz", "/metrics", "/readyz"})
 log = logging.getLogger("veneer.access")
 
 
+class ProviderOverloadedError(RateLimitError):
+    """One provider has more requests than `VENEER_MAX_REQUESTS_PER_PROVIDER`."""
+
+    code = "provider_overloaded"
+
+
 class InFlight:
     """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
 
-    def __init__(self, limits: TimeLimits, most: int) -> None:
+    def __init__(self, limits: TimeLimits, most: int, most_per_provider: int) -> None:
         self.limits = limits
         """What time each of them may take."""
         self.metrics = Metrics()
         """What is counted of them when they are over."""
         self._most = most
+        self._most_per_provider = most_per_provider
+        self._by_provider: Counter[str] = Counter()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.is_cutting = False
         """Whether what is still open is being cut, each with a word to its client."""
@@ -52,6 +62,23 @@ class InFlight:
     def is_full(self) -> bool:
         """Whether no more requests should be taken."""
         return len(self.tasks) >= self._most
+
+    def enter(self, provider: str) -> None:
+        """Count one more request for `provider`, until `leave` is called.
+
+        Raises:
+            ProviderOverloadedError: it has as many as it may have.
+        """
+        if self._by_provider[provider] >= self._most_per_provider:
+            raise ProviderOverloadedError(
+                f"The provider {provider!r} has as many requests as it may. Try again.",
+                retry_after_seconds=1,
+            )
+        self._by_provider[provider] += 1
+
+    def leave(self, provider: str) -> None:
+        """Count one request less."""
+        self._by_provider[provider] -= 1
 
     async def finish(self, seconds: float) -> None:
         """Wait for what is being served, and cut what takes longer than `seconds`."""
@@ -85,8 +112,8 @@ class Exchange:
         """All that is being served; who starts another task for this request adds it."""
         self.cleanup = AsyncExitStack()
         """Closed when the exchange is over, also where no answer was begun."""
-        self.provider = "none"
-        """The provider that it is for, once that is known."""
+        self.provider: str | None = None
+        """The provider that it is for, once that is known and it has a place there."""
         self.mode = "plain"
         """How it is to be answered: `plain` or `stream`."""
         self.body_seconds = 0.0
@@ -137,6 +164,15 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send_body(error.to_json())
 
+    def serve_by(self, provider: str) -> None:
+        """Take a place among the requests of `provider`, until the end.
+
+        Raises:
+            ProviderOverloadedError: there is none.
+        """
+        self.in_flight.enter(provider)
+        self.provider = provider
+
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
         self.cut_by = error
@@ -159,6 +195,8 @@ class Exchange:
         self.in_flight.tasks.discard(self._task)
         if self._is_given_up:
             return
+        if self.provider is not None:
+            self.in_flight.leave(self.provider)
         served = self._served()
         if self.path not in _QUIET_PATHS:
             self.in_flight.metrics.observe(_endpoint(self.path), served)
@@ -182,7 +220,7 @@ class Exchange:
     def _served(self) -> Served:
         seconds, watch = self.watch.seconds, self.watch
         return Served(
-            provider=self.provider,
+            provider=self.provider or "none",
             mode=self.mode,
             status=499 if self.status is None else self.status,
             ended=self._ended(),

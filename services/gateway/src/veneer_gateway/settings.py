@@ -44,6 +44,8 @@ class Settings(BaseModel):
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
     max_requests: Annotated[int, Field(ge=1)] = 1000
     """`VENEER_MAX_REQUESTS`: how many requests are served at once; one more is a 503."""
+    max_requests_per_provider: Annotated[int, Field(ge=1)] = 1000
+    """`VENEER_MAX_REQUESTS_PER_PROVIDER`: how many of them one provider gets; one more is a 429."""
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     """`VENEER_BODY_TIMEOUT_SECONDS`: how long a request body may take to arrive; then a 408."""
     first_token_timeout_seconds: Annotated[float, Field(gt=0)] = 300

@@ -41,12 +41,12 @@ def chat_routes(registry: Registry, body_timeout_seconds: float) -> Blueprint:
         chat = parse_request(await _body(exchange, body_timeout_seconds))
         exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)
-        exchange.provider = adapter.name
         exchange.facts |= {
             "provider": adapter.name,
             "model": chat.model[:_LONGEST_LOGGED],
             "stream": chat.stream,
         }
+        exchange.serve_by(adapter.name)
         answer = _stream if chat.stream else _complete
         return await answer(adapter, chat, exchange)
 

@@ -42,7 +42,7 @@ def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
     async def retrieve_model(model_id: str) -> Response:
         exchange = current_exchange()
         adapter = registry.resolve(model_id)
-        exchange.provider = adapter.name
+        exchange.serve_by(adapter.name)
         with exchange.watch.answer():
             models = await list_models(adapter, exchange.context, timeout_seconds)
         for model in models:
