@@ -13,6 +13,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from veneer_gateway.app import Gateway, create_app
+from veneer_gateway.heartbeat import heartbeat
 from veneer_gateway.registry import Registry
 from veneer_gateway.settings import Settings
 
@@ -67,8 +68,9 @@ async def serve_until(
     drain = asyncio.create_task(_drain(app, settings.drain_seconds, stop, cut or asyncio.Event()))
     serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
     try:
-        await asyncio.wait({drain, serving}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({serving}, timeout=_STUCK_AFTER_SECONDS)
+        with heartbeat():
+            await asyncio.wait({drain, serving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving}, timeout=_STUCK_AFTER_SECONDS)
     finally:
         drain.cancel()
         await _end(serving, app)
