@@ -80,7 +80,7 @@ def test_a_name_with_dashes_takes_the_form_of_each_place() -> None:
     }
     assert "class MyModelAdapter(TextAdapter):" in adapter
     assert 'name = "my-model"' in adapter
-    assert 'env_prefix="MY_MODEL_"' in rendered["src/veneer_providers_my_model/settings.py"]
+    assert '_PREFIX = "MY_MODEL_"' in rendered["src/veneer_providers_my_model/settings.py"]
     assert "MY_MODEL_BASE_URL: ${MY_MODEL_BASE_URL:?" in rendered["compose.yaml"]
 
 
