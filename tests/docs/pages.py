@@ -44,6 +44,8 @@ def blocks(page: str) -> list[Block]:
     text = (DOCS / page).read_text()
     found = [Block(*groups) for groups in _BLOCK.findall(text)]
     assert text.count("```") == 2 * len(found), f"a block of {page} is written in another way"
+    remarks = [block.remark for block in found if block.remark]
+    assert all(remark.startswith((_NOT_RUN, _EXITS)) for remark in remarks), remarks
     return found
 
 

@@ -3,8 +3,8 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import defaultdict
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.checkout import environment, server
@@ -33,20 +33,16 @@ class Reader:
         self._typed: dict[str, list[str]] = {}
         self._output = ""
 
-    @contextmanager
-    def reading(self, page: str) -> Iterator[None]:
-        """Do all that `page` says; what it starts serves until the block ends."""
+    def follow(self, page: str) -> None:
+        """Do all that `page` says, and stop what it started."""
         with ExitStack() as stack:
-            servers: dict[int, ExitStack] = {}
-            for block in blocks(page):
-                if not block.is_run:
-                    continue
+            servers: dict[int, ExitStack] = defaultdict(lambda: stack.enter_context(ExitStack()))
+            for block in filter(lambda block: block.is_run, blocks(page)):
                 if (port := _port(block)) is None:
                     self._do(block)
-                    continue
-                servers.setdefault(port, stack.enter_context(ExitStack())).close()
-                servers[port].enter_context(server(self._script(block), self._start, port))
-            yield
+                else:
+                    servers[port].close()  # One that is started again has been stopped before.
+                    servers[port].enter_context(server(self._script(block), self._start, port))
 
     def _do(self, block: Block) -> None:
         match block.language:

@@ -12,5 +12,4 @@ from tests.docs.reader import Reader
 def test_the_tutorial_leads_from_an_empty_folder_to_an_answer(tmp_path: Path) -> None:
     clone(tmp_path / "veneer")
 
-    with Reader(tmp_path).reading("tutorials/attach-your-model.md"):
-        pass
+    Reader(tmp_path).follow("tutorials/attach-your-model.md")
