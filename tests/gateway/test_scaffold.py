@@ -57,10 +57,12 @@ def test_a_package_is_written_with_all_that_publishing_takes(here: Path) -> None
         "src/veneer_providers_my_model/adapter.py",
         "src/veneer_providers_my_model/dialect.py",
         "src/veneer_providers_my_model/errors.py",
+        "src/veneer_providers_my_model/lines.py",
         "src/veneer_providers_my_model/py.typed",
         "src/veneer_providers_my_model/settings.py",
         "tests/__init__.py",
         "tests/conftest.py",
+        "tests/dialect.py",
         "tests/test_adapter.py",
         "tests/test_conformance.py",
         "tests/upstream.py",
@@ -78,7 +80,7 @@ def test_a_name_with_dashes_takes_the_form_of_each_place() -> None:
     }
     assert "class MyModelAdapter(TextAdapter):" in adapter
     assert 'name = "my-model"' in adapter
-    assert 'env_prefix="MY_MODEL_"' in rendered["src/veneer_providers_my_model/settings.py"]
+    assert '_PREFIX = "MY_MODEL_"' in rendered["src/veneer_providers_my_model/settings.py"]
     assert "MY_MODEL_BASE_URL: ${MY_MODEL_BASE_URL:?" in rendered["compose.yaml"]
 
 

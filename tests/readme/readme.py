@@ -55,6 +55,12 @@ def assert_shown(expected: object, actual: object) -> None:
         assert actual == expected
 
 
+def assert_lines_shown(expected: str, actual: str) -> None:
+    """Find the lines in this order, others between them; an ellipsis is any text of a line."""
+    lines = [re.escape(line).replace("…", "[^\n]*") for line in expected.splitlines()]
+    assert re.search("^" + "$.*^".join(lines) + "$", actual, re.DOTALL | re.MULTILINE), actual
+
+
 def run_curl(command: str, language: str, shown: str) -> None:
     """Run `command` verbatim and hold its answer to the one that is shown."""
     done = subprocess.run(
@@ -63,8 +69,7 @@ def run_curl(command: str, language: str, shown: str) -> None:
     if language == "json":
         assert_shown(json.loads(shown), json.loads(done.stdout))
     elif language == "text":
-        lines = [re.escape(line).replace("…", "[^,]*") for line in shown.splitlines()]
-        assert re.search(".*".join(lines), done.stdout, re.DOTALL), done.stdout
+        assert_lines_shown(shown, done.stdout)
     else:
         # The one whose answer is told in words: parts are joined by a newline.
         content = json.loads(done.stdout)["choices"][0]["message"]["content"]

@@ -13,7 +13,9 @@ def test_both_readmes_show_the_same_code() -> None:
     assert blocks("README.md") == blocks("README.ko.md")
 
 
-@pytest.mark.parametrize("readme", [*READMES, "services/gateway/README.md"])
+@pytest.mark.parametrize(
+    "readme", [*READMES, "services/gateway/README.md", "docs/reference/settings.md"]
+)
 def test_every_setting_is_listed_with_its_default(readme: str) -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", (ROOT / readme).read_text(), re.MULTILINE)
     by_field = {name.removeprefix("VENEER_").lower(): value for name, value in rows}

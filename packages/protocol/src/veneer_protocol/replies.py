@@ -34,6 +34,7 @@ class Reply:
     model: str
     """The model as the request names it, prefix included."""
     id: str = field(default_factory=lambda: f"chatcmpl_{uuid.uuid4().hex}")
+    """Its own, shared by its chunks."""
     created: int = field(default_factory=lambda: int(time.time()))
     """Unix time, in seconds."""
 

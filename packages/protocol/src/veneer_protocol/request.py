@@ -36,18 +36,22 @@ class TextPart(StrictModel):
     """A piece of text in a message whose content is an array."""
 
     type: Literal["text"]
+    """What kind of part it is; text is all that the core subset takes."""
     text: NonEmptyString
+    """What it says."""
 
 
 class Message(StrictModel):
     """One turn of the conversation."""
 
     role: Literal["system", "user", "assistant"]
+    """Whose turn it is."""
     content: Annotated[
         Annotated[NonEmptyString, Tag("string")]
         | Annotated[tuple[TextPart, ...], Field(min_length=1, fail_fast=True), *_Array],
         Discriminator(_array_or_string),
     ]
+    """What is said: a string, or parts of text; `text` reads either."""
     name: str | None = None
     """Tells participants of the same role apart."""
 
@@ -75,11 +79,15 @@ class ChatCompletionRequest(StrictModel):
     model: NonEmptyString
     """`<prefix>/<name>`, as in `GET /v1/models`."""
     messages: Annotated[tuple[Message, ...], Field(min_length=1, fail_fast=True), Strict(False)]
+    """The conversation so far, at least one turn of it."""
     stream: bool = False
+    """Whether the client wants a stream; the method that is called says so too."""
     stream_options: StreamOptions | None = None
     """Only together with `stream`."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """How freely to choose the next token, from 0 to 2."""
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of likely tokens to choose from, from 0 to 1."""
     max_tokens: TokenCount | None = None
     """The older name of `max_completion_tokens`; where both came they are equal."""
     max_completion_tokens: TokenCount | None = None
@@ -94,6 +102,7 @@ class ChatCompletionRequest(StrictModel):
         ]
         | None
     ) = None
+    """The texts to end before, four at most; `stop_sequences` has them in one form."""
     user: str | None = None
     """The end user, by the caller's own name for them."""
     n: Annotated[int, Field(ge=1, le=1)] | None = None

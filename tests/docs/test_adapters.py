@@ -1,0 +1,282 @@
+"""The adapters of the how-to pages answer the official client and keep what an adapter promises."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytest
+from openai import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    OpenAI,
+    PermissionDeniedError,
+    RateLimitError,
+)
+
+from tests.docs.pages import files
+from tests.docs.upstreams import Answer, Upstream, serving
+from veneer_gateway.testing import running_gateway
+from veneer_protocol import ProviderAdapter
+from veneer_protocol.conformance import AdapterConformance
+
+STREAMING = ("how-to/streaming-upstream.md", "adapter.py")
+PLAIN = ("how-to/plain-upstream.md", "adapter.py")
+FORWARDING = ("how-to/credentials.md", "forwarding.py")
+TENANTS = ("how-to/credentials.md", "tenants.py")
+ERRORS = ("how-to/errors.md", "adapter.py")
+OPENAI = ("how-to/openai-upstream.md", "adapter.py")
+TRIED = {STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI}
+
+NOWHERE = "http://127.0.0.1:9"
+KEYS = {"team-7": "key-of-team-7"}
+
+
+def shown(place: tuple[str, str]) -> dict[str, Any]:
+    """Run the file that a page shows, and give its names."""
+    page, name = place
+    names: dict[str, Any] = {"__name__": "shown"}
+    exec(compile(files(page)[name], f"{page}: {name}", "exec"), names)
+    return names
+
+
+def adapter(place: tuple[str, str], *arguments: object) -> ProviderAdapter:
+    made = shown(place)["AcmeAdapter"](*arguments)
+    assert isinstance(made, ProviderAdapter)
+    return made
+
+
+def ask(client: OpenAI, text: str = "one two three", **options: Any) -> Any:
+    return client.chat.completions.create(
+        model="acme/chat-1", messages=[{"role": "user", "content": text}], **options
+    )
+
+
+@contextmanager
+def asking(adapter: ProviderAdapter, **headers: str) -> Iterator[OpenAI]:
+    with (
+        running_gateway(adapter) as gateway,
+        OpenAI(
+            base_url=f"{gateway.url}/v1",
+            api_key="of-the-caller",
+            max_retries=0,
+            default_headers={name.replace("_", "-"): value for name, value in headers.items()},
+        ) as client,
+    ):
+        yield client
+
+
+def words(prompt: str | None, limit: int | None) -> list[str]:
+    return re.findall(r"\s*\S+|\s+", prompt or "")[:limit]
+
+
+def stream(body: bytes) -> Iterator[bytes]:
+    asked = json.loads(body)
+    said = words(asked["prompt"], asked["limit"])
+    for word in said:
+        yield json.dumps({"token": word}).encode() + b"\n"
+    end = "limit" if len(said) == asked["limit"] else "stop"
+    yield json.dumps({"end": end, "asked": 3, "said": len(said)}).encode() + b"\n"
+
+
+def whole(body: bytes) -> Iterator[bytes]:
+    asked = json.loads(body)
+    said = words(asked["prompt"], asked["limit"])
+    cut = len(said) == asked["limit"]
+    answer = {"text": "".join(said), "cut": cut, "asked": 3, "said": len(said)}
+    yield json.dumps(answer).encode()
+
+
+def echo(body: bytes) -> Iterator[bytes]:
+    yield from (word.encode() for word in words(body.decode(), None))
+
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    STREAMING: stream,
+    PLAIN: whole,
+    FORWARDING: echo,
+    ERRORS: echo,
+}
+
+
+@contextmanager
+def upstream(answer: Answer, **what: Any) -> Iterator[Upstream]:
+    with serving(Upstream(answer, **what)) as running:
+        yield running
+
+
+class Kit(AdapterConformance):
+    place: tuple[str, str]
+
+    @pytest.fixture
+    def adapter(self) -> Iterator[ProviderAdapter]:
+        with upstream(ANSWERS[self.place]) as running:
+            yield adapter(self.place, running.url)
+
+    @pytest.fixture
+    def failing_adapter(self) -> ProviderAdapter:
+        return adapter(self.place, NOWHERE)
+
+
+class TestStreaming(Kit):
+    place = STREAMING
+    honours_token_limit = True
+
+
+class TestPlain(Kit):
+    place = PLAIN
+    honours_token_limit = True
+
+
+class TestForwarding(Kit):
+    place = FORWARDING
+
+
+class TestErrors(Kit):
+    place = ERRORS
+
+
+class TestTenants(AdapterConformance):
+    headers: ClassVar = {"x-tenant-id": "team-7"}
+
+    @pytest.fixture
+    def adapter(self) -> Iterator[ProviderAdapter]:
+        with upstream(echo) as running:
+            yield adapter(TENANTS, KEYS, running.url)
+
+
+@pytest.mark.parametrize(("place", "path"), [(STREAMING, "/stream"), (PLAIN, "/complete")])
+def test_finish_reason_and_usage_are_told_in_both_modes(place: tuple[str, str], path: str) -> None:
+    with upstream(ANSWERS[place]) as running, asking(adapter(place, running.url)) as client:
+        plain = ask(client, max_tokens=2)
+        chunks = list(
+            ask(client, max_tokens=2, stream=True, stream_options={"include_usage": True})
+        )
+
+    assert running.paths == [path, path]
+    assert plain.choices[0].message.content == "one two"
+    assert plain.choices[0].finish_reason == "length"
+    assert plain.usage.total_tokens == 5
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == "one two"
+    assert chunks[-2].choices[0].finish_reason == "length"
+    assert chunks[-1].usage.total_tokens == 5
+
+
+def test_a_stream_without_its_last_line_is_an_error() -> None:
+    def begin(body: bytes) -> Iterator[bytes]:
+        yield next(stream(body))
+
+    with (
+        upstream(begin) as running,
+        asking(adapter(STREAMING, running.url)) as client,
+        pytest.raises(APIError, match="ended without a finish reason"),
+    ):
+        list(ask(client, stream=True))
+
+
+def test_the_callers_headers_go_on() -> None:
+    with (
+        upstream(echo) as running,
+        asking(adapter(FORWARDING, running.url), x_tenant_id="team-7", cookie="a=b") as client,
+    ):
+        answer = ask(client)
+
+    (received,) = running.received
+    assert answer.choices[0].message.content == "one two three"
+    assert received["authorization"] == "Bearer of-the-caller"
+    assert received["x-tenant-id"] == "team-7"
+    assert received["content-type"] == "text/plain"
+    assert "cookie" not in received
+
+
+def test_a_tenant_has_a_key_of_its_own() -> None:
+    with (
+        upstream(echo) as running,
+        asking(adapter(TENANTS, KEYS, running.url), x_tenant_id="team-7") as client,
+    ):
+        ask(client)
+
+    assert running.received[0]["authorization"] == "Bearer key-of-team-7"
+    assert "x-tenant-id" not in running.received[0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "code"),
+    [
+        ({}, AuthenticationError, "missing_tenant"),
+        ({"x_tenant_id": "team-8"}, PermissionDeniedError, "permission_denied"),
+    ],
+)
+def test_without_a_known_tenant_nobody_is_asked(
+    headers: dict[str, str], error: type[APIError], code: str
+) -> None:
+    with (
+        asking(adapter(TENANTS, KEYS, NOWHERE), **headers) as client,
+        pytest.raises(error) as refusal,
+    ):
+        ask(client)
+
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (400, BadRequestError, None),
+        (401, AuthenticationError, "invalid_api_key"),
+        (429, RateLimitError, "rate_limit_exceeded"),
+        (451, BadRequestError, "content_refused"),
+        (418, InternalServerError, "upstream_error"),
+        (503, InternalServerError, "service_unavailable"),
+    ],
+)
+def test_a_status_of_the_upstream_is_the_error_that_it_means(
+    status: int, error: type[APIError], code: str | None
+) -> None:
+    told = {"retry-after": "7", "x-request-id": "up-1"}
+
+    with (
+        upstream(echo, status=status, headers=told) as running,
+        asking(adapter(ERRORS, running.url)) as client,
+        pytest.raises(error) as refusal,
+    ):
+        ask(client, stream=True)
+
+    response = refusal.value.response  # type: ignore[attr-defined]  # Each is an APIStatusError.
+    assert refusal.value.code == code
+    assert response.headers["retry-after"] == "7"
+    assert response.headers["x-upstream-request-id"] == "up-1"
+
+
+def test_an_upstream_that_cannot_be_reached_is_an_upstream_error() -> None:
+    with (
+        asking(adapter(ERRORS, NOWHERE)) as client,
+        pytest.raises(InternalServerError) as refusal,
+    ):
+        ask(client)
+
+    assert refusal.value.code == "upstream_error"
+
+
+def test_a_tenant_goes_on_beside_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(body: bytes) -> Iterator[bytes]:
+        choice = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "hello"},
+        }
+        yield json.dumps({"id": "1", "created": 1, "model": "m", "choices": [choice]}).encode()
+
+    with upstream(answer, headers={"content-type": "application/json"}) as running:
+        monkeypatch.setenv("TEAM_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("TEAM_API_KEY", "of-the-operator")
+        with asking(shown(OPENAI)["adapter"](), x_tenant_id="team-7") as client:
+            client.chat.completions.create(
+                model="team/m", messages=[{"role": "user", "content": "hi"}]
+            )
+
+    assert running.received[0]["authorization"] == "Bearer of-the-operator"
+    assert running.received[0]["x-tenant-id"] == "team-7"
