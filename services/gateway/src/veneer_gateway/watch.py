@@ -8,6 +8,24 @@ from dataclasses import dataclass
 from veneer_protocol import ApiError, UpstreamTimeoutError
 
 
+class FirstTokenTimeoutError(UpstreamTimeoutError):
+    """A stream did not begin within `VENEER_FIRST_TOKEN_TIMEOUT_SECONDS`."""
+
+    code = "first_token_timeout"
+
+
+class IdleTimeoutError(UpstreamTimeoutError):
+    """A stream was silent for `VENEER_IDLE_TIMEOUT_SECONDS`."""
+
+    code = "idle_timeout"
+
+
+class TotalTimeoutError(UpstreamTimeoutError):
+    """A request took longer than `VENEER_TOTAL_TIMEOUT_SECONDS`."""
+
+    code = "total_timeout"
+
+
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
     """How long a request may take, in seconds."""
@@ -106,18 +124,18 @@ class Watch:
         self._timer = self._loop.call_at(self._next(now if since is None else since), self._look)
 
     def _passed(self, now: float, since: float | None) -> ApiError | None:
-        limits = self._limits
+        limits, has_begun = self._limits, self.first_chunk_seconds is not None
         if now >= self._ends_at:
-            said, code = f"was not complete within {limits.total:g} s", "total_timeout"
-        elif since is None:
+            return TotalTimeoutError(f"The answer was not complete within {limits.total:g} s.")
+        if since is None:
             return None
-        elif self.first_chunk_seconds is None and now >= since + limits.first_token:
-            said, code = f"did not begin within {limits.first_token:g} s", "first_token_timeout"
-        elif self.first_chunk_seconds is not None and now >= since + limits.idle:
-            said, code = f"was silent for {limits.idle:g} s", "idle_timeout"
-        else:
-            return None
-        return UpstreamTimeoutError(f"The answer {said}.", code=code)
+        if not has_begun and now >= since + limits.first_token:
+            return FirstTokenTimeoutError(
+                f"The answer did not begin within {limits.first_token:g} s."
+            )
+        if has_begun and now >= since + limits.idle:
+            return IdleTimeoutError(f"The answer was silent for {limits.idle:g} s.")
+        return None
 
     def _silent_from(self, since: float) -> float:
         return max(since, self._filled_at) + self._limits.keepalive
