@@ -433,6 +433,67 @@ class TestBlamesTheCaller(Check):
         return BlamesTheCaller(is_down=True)
 
 
+class TellsAHeaderWhenItFails(LetsErrorsThrough):
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        try:
+            return await super().create_chat_completion(request, context)
+        except OSError as error:
+            raise UpstreamError(f"Failed for {context.headers['authorization']}.") from error
+
+    async def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        if self.is_down:
+            logging.getLogger("right").error("down, for %s", dict(context.headers))
+            raise UpstreamError("The upstream is down.")
+        async for chunk in super().stream_chat_completion(request, context):
+            yield chunk
+
+
+class TestTellsAHeaderWhenItFails(Check):
+    wrong = TellsAHeaderWhenItFails
+    breaks = "test_no_secret_is_told_where_the_upstream_fails"
+
+    @pytest.fixture
+    def failing_adapter(self) -> ProviderAdapter:
+        return TellsAHeaderWhenItFails(is_down=True)
+
+
+class FailsOverAConversation(Right):
+    def check(self, request: ChatCompletionRequest) -> None:
+        super().check(request)
+        if len(request.messages) > 1:
+            raise UpstreamError("One message is all that I take.")
+
+
+class TestFailsOverAConversation(Check):
+    wrong = FailsOverAConversation
+    breaks = "test_every_valid_request_is_answered_or_refused"
+
+
+class NamesTheUpstreamsModel(Right):
+    def reply(self, request: ChatCompletionRequest) -> Reply:
+        return Reply(model="llama-3")
+
+
+class TestNamesTheUpstreamsModel(Check):
+    wrong = NamesTheUpstreamsModel
+    breaks = "test_the_answer_names_a_model_of_the_provider"
+
+
+class ListsWhatCannotBePrinted(Right):
+    async def list_models(self, context: RequestContext) -> Sequence[Model]:
+        return [Model(id="right/a\nb", object="model", created=0, owned_by="right")]
+
+
+class TestListsWhatCannotBePrinted(Check):
+    wrong = ListsWhatCannotBePrinted
+    breaks = "test_models_are_listed_below_the_prefix"
+    model = "right/one"
+
+
 # Headers.
 
 
@@ -467,6 +528,17 @@ class LogsAHeader(Sees):
 class TestLogsAHeader(Check):
     wrong = LogsAHeader
     breaks = "test_no_secret_gets_into_a_log"
+
+
+class LogsATenant(Sees):
+    def see(self, headers: Headers, request: ChatCompletionRequest) -> None:
+        logging.getLogger("right").info("asked by %s", headers["x-tenant-token"])
+
+
+class TestLogsATenant(Check):
+    wrong = LogsATenant
+    breaks = "test_no_secret_gets_into_a_log"
+    headers: ClassVar = {"X-Tenant-Token": "tenant-token-7"}
 
 
 class LogsAHeaderBesideTheMessage(Sees):
@@ -635,6 +707,20 @@ class TestLeavesATask(Check):
     breaks = "test_a_request_leaves_nothing_behind"
 
 
+class LeavesATaskWhereItRefuses(LeavesATask):
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        if request.model_name == "one":
+            return await Right.create_chat_completion(self, request, context)
+        return await super().create_chat_completion(request, context)
+
+
+class TestLeavesATaskWhereItRefuses(Check):
+    wrong = LeavesATaskWhereItRefuses
+    breaks = "test_a_request_leaves_nothing_behind"
+
+
 class LeavesAGenerator(Right):
     def __init__(self) -> None:
         self.generators: list[AsyncIterator[Any]] = []
@@ -748,6 +834,18 @@ class Blocks(Right):
 
 class TestBlocks(Check):
     wrong = Blocks
+    breaks = "test_the_event_loop_is_never_blocked"
+
+
+class BlocksWhereItRefuses(Right):
+    def check(self, request: ChatCompletionRequest) -> None:
+        if request.model_name != "one":
+            time.sleep(0.001)
+        super().check(request)
+
+
+class TestBlocksWhereItRefuses(Check):
+    wrong = BlocksWhereItRefuses
     breaks = "test_the_event_loop_is_never_blocked"
 
 

@@ -1,10 +1,15 @@
 """The commands that do not serve."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.checkout import ROOT
 from tests.gateway.conftest import Install
 from veneer_gateway.cli import main
 
@@ -246,3 +251,116 @@ def test_a_malformed_setting_stops_every_command(runner: CliRunner, command: str
 
 def test_the_version_is_told(runner: CliRunner) -> None:
     assert runner.invoke(main, ["--version"]).stdout.startswith("veneer, version 0.")
+
+
+SWALLOWING = """
+import asyncio
+from tests.adapters import PlainAdapter
+
+class Swallowing(PlainAdapter):
+    async def {method}(self, *arguments):
+        while True:
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError:
+                pass
+"""
+BLOCKING = """
+import time
+from tests.adapters import PlainAdapter
+
+class Blocking(PlainAdapter):
+    async def startup(self):
+        time.sleep(100)
+"""
+NOISY = """
+from tests.adapters import PlainAdapter
+
+print("noise of the import")
+
+class Noisy(PlainAdapter):
+    def _remember(self, request, context):
+        print("noise of the answer")
+"""
+UNSPEAKABLE = """
+from tests.adapters import BrokenAdapter
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+def make():
+    return BrokenAdapter(Unspeakable())
+"""
+
+
+def doctor(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process, for it may have to leave something behind."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "veneer"), "doctor", *arguments],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{folder}:{ROOT}",
+            "VENEER_STARTUP_TIMEOUT_SECONDS": "0.3",
+            "VENEER_MODELS_TIMEOUT_SECONDS": "0.3",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("method", ["startup", "list_models", "shutdown"])
+def test_the_doctor_comes_to_an_end_whatever_a_provider_swallows(
+    tmp_path: Path, install: Install, method: str
+) -> None:
+    install("deaf", "deaf_module", SWALLOWING.format(method=method), deaf="deaf_module:Swallowing")
+
+    done = doctor(tmp_path)
+
+    assert "dummy from veneer-providers-dummy 0.1.0: ok" in done.stdout
+    assert done.returncode == (0 if method == "shutdown" else 1)
+    if method == "startup":
+        assert "TimeoutError: startup() did not end within 0.3 s" in done.stdout
+
+
+def test_the_doctor_says_where_a_provider_blocks(tmp_path: Path, install: Install) -> None:
+    install("stiff", "stiff_module", BLOCKING, stiff="stiff_module:Blocking")
+
+    done = doctor(tmp_path)
+
+    assert done.returncode == 1
+    assert f"a provider is blocked in startup, {tmp_path}/stiff_module.py:7" in done.stderr
+    assert "did not come to an end" in done.stderr
+
+
+def test_what_a_provider_prints_is_no_part_of_the_report(
+    runner: CliRunner, install: Install
+) -> None:
+    install("noisy", "noisy_module", NOISY, noisy="noisy_module:Noisy")
+
+    result = runner.invoke(main, ["doctor", "--probe", "--json"])
+
+    assert json.loads(result.stdout)["ok"]
+    assert "noise of the answer" in result.stderr
+
+
+def test_an_exception_that_cannot_be_shown_hides_no_other_provider(
+    runner: CliRunner, install: Install
+) -> None:
+    install("mute", "mute_module", UNSPEAKABLE, mute="mute_module:make")
+
+    result = runner.invoke(main, ["doctor"])
+
+    assert "dummy from veneer-providers-dummy 0.1.0: ok" in result.stdout
+    assert "Unspeakable: it cannot be shown" in result.stdout
+
+
+def test_the_doctor_says_what_led_to_a_failure(runner: CliRunner, install: Install) -> None:
+    source = LAZY.replace('OSError("no disk")', 'SystemExit("no licence")')
+    install("quitter", "quitter_module", source, quitter="quitter_module:Lazy")
+
+    result = runner.invoke(main, ["doctor"])
+
+    assert "because of SystemExit: no licence" in result.stdout

@@ -147,7 +147,9 @@ def test_usage_that_was_never_counted_is_not_made_up() -> None:
         ([chunk(choice(), choice(index=1))], "not have the one choice"),
         ([chunk(choice(index=1, finish_reason="stop"))], "not have the one choice"),
         ([unchecked(choices=[choice(finish_reason="eos")])], "finish reason 'eos'"),
+        ([unchecked(choices=[{**choice(), "finish_reason": ["stop"]}])], "finish reason ['stop']"),
         ([unchecked(choices=[choice(role="tool")])], "no assistant's"),
+        ([unchecked(choices=[{"index": 0, "delta": {"role": []}}])], "no assistant's"),
         ([unchecked(choices=[{"index": 0, "delta": {"content": 5}}])], "no assistant's"),
         ([unchecked(choices=[], usage="few")], "counts its usage in builtins.str"),
         ([unchecked(choices=5)], "not have the one choice"),
@@ -315,6 +317,7 @@ def test_models_are_listed_as_they_came_if_all_bear_the_prefix(ids: list[str]) -
         *([None], ["d/a"], [{"id": "d/a"}], [model("d/a"), 1]),
         *("d/a", "", b""),
         [Model.construct(object="model")],
+        *([model("d/a\nb")], [model("d/\x1b[31m")]),
     ],
 )
 def test_what_is_no_list_of_models_is_refused(models: object) -> None:

@@ -34,7 +34,7 @@ class ProviderAdapter(ABC):
     Requests that run at the same time do not mix. The event loop is never blocked: a call that
     blocks goes into `asyncio.to_thread`.
 
-    `veneer_protocol.conformance` tests every one of these promises.
+    `veneer_protocol.conformance` tests every one of these promises, as far as tests can.
     """
 
     name: str
@@ -69,7 +69,8 @@ class ProviderAdapter(ABC):
 
         The answer has an id of its own, one choice with the assistant's message and a finish
         reason, and the types of the openai package. It says what the stream says: the same text and
-        finish reason, and the same usage. The usage, where it is counted, adds up.
+        finish reason, and the same usage. The usage, where it is counted, adds up. Its `model` is
+        one that the client can ask for again.
 
         One that honours `stop` ends before the first stop sequence; one that honours the token
         limit ends there with the finish reason `length`.

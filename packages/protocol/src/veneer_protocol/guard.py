@@ -33,7 +33,8 @@ def check_models(models: object, prefix: str) -> list[Model]:
         ident = model.id if isinstance(model, Model) else _kind(model)
         if not isinstance(model, Model) or not _is_below(prefix, ident):
             raise InvalidProviderResponseError(
-                f"The provider lists {ident!r}; a Model whose id begins with '{prefix}/' is due."
+                f"The provider lists {ident!r}; a Model whose id begins with '{prefix}/', and can "
+                "be printed, is due."
             )
     return list(models)
 
@@ -54,7 +55,7 @@ def check_completion(completion: object) -> ChatCompletion:
         not isinstance(choice, Choice)
         or not isinstance(message, ChatCompletionMessage)
         or not isinstance(message.content, str | None)
-        or choice.finish_reason not in FINISH_REASONS
+        or not _is_reason(choice.finish_reason)
     ):
         raise InvalidProviderResponseError(
             "The provider gave a completion without a message, its content or a finish reason."
@@ -138,12 +139,12 @@ class StreamGuard:
             not isinstance(choice, ChunkChoice)
             or not isinstance(delta, ChoiceDelta)
             or not isinstance(delta.content, str | None)
-            or delta.role not in {None, "assistant"}
+            or not (delta.role is None or delta.role == "assistant")
         ):
             raise _broken("has a chunk whose delta is no assistant's")
         if self._is_finished:
             raise _broken("went on after its finish reason")
-        if choice.finish_reason is not None and choice.finish_reason not in FINISH_REASONS:
+        if choice.finish_reason is not None and not _is_reason(choice.finish_reason):
             raise _broken(f"ended with the finish reason {choice.finish_reason!r}")
         self._is_finished = choice.finish_reason is not None
         # The encoder leaves out what was never set; this the API requires, null or not.
@@ -176,8 +177,18 @@ def _only_choice(answer: ChatCompletion | ChatCompletionChunk) -> object:
     return choices[0]
 
 
+def _is_reason(value: object) -> bool:
+    return isinstance(value, str) and value in FINISH_REASONS
+
+
 def _is_below(prefix: str, ident: object) -> bool:
-    return isinstance(ident, str) and ident.startswith(f"{prefix}/") and ident != f"{prefix}/"
+    # What is not printable would break out of a line of a log or a terminal.
+    return (
+        isinstance(ident, str)
+        and ident.startswith(f"{prefix}/")
+        and ident != f"{prefix}/"
+        and ident.isprintable()
+    )
 
 
 def _broken(what: str) -> InvalidProviderResponseError:

@@ -1,25 +1,35 @@
 """The `veneer` command: environment to settings to server."""
 
-import asyncio
 import json
 import os
 import platform
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, redirect_stdout, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-from veneer_gateway.diagnosis import Checkup, Probe, Verdict, examine, explain, probe
+from veneer_gateway.diagnosis import (
+    PROBE_TIMEOUT_SECONDS,
+    Checkup,
+    Probe,
+    Verdict,
+    examine,
+    explain,
+    probe,
+)
 from veneer_gateway.logs import configure_logging
+from veneer_gateway.patience import leave, run_aside
 from veneer_gateway.registry import RegistrationError, Registry
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
 from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
 from veneer_protocol import ApiError, Headers, RequestContext
+
+_SLACK_SECONDS = 3
 
 
 @click.group()
@@ -80,7 +90,7 @@ def models(headers: Headers, is_json: bool) -> None:
     for checkup in checkups:
         if checkup.problem is not None:
             click.echo(_line(checkup), err=True)
-    sys.exit(any(checkup.problem is not None for checkup in checkups))
+    leave(any(checkup.problem is not None for checkup in checkups))
 
 
 @main.command()
@@ -116,7 +126,7 @@ def doctor(model: str | None, headers: Headers, is_probing: bool, is_json: bool)
         for one in probes:
             outcome = "answered" if one.problem is None else f"failed: {one.problem}"
             click.echo(f"{one.model}, {one.mode}, {one.seconds:.2f} s: {outcome}")
-    sys.exit(not is_well)
+    leave(not is_well)
 
 
 @main.command()
@@ -138,9 +148,9 @@ def _look(
     settings: Settings, context: RequestContext, model: str | None = None, is_probing: bool = False
 ) -> tuple[Verdict | None, list[Checkup], list[Probe]]:
     """Start every provider, look at each, and stop them."""
-    registry = _discover()
 
     async def look() -> tuple[Verdict | None, list[Checkup], list[Probe]]:
+        registry = _discover()
         async with _running(registry, settings):
             checkups = await examine(registry, context, settings.models_timeout_seconds)
             verdict = None if model is None else explain(model, checkups)
@@ -151,7 +161,19 @@ def _look(
                     probes += await probe(registry.resolve(name), name, context)
         return verdict, checkups, probes
 
-    return asyncio.run(look())
+    # What a provider prints is no part of the report.
+    seconds = 2 * settings.startup_timeout_seconds + settings.models_timeout_seconds
+    seconds += 2 * PROBE_TIMEOUT_SECONDS if is_probing else 0
+    try:
+        with redirect_stdout(sys.stderr):
+            return run_aside(look(), seconds + _SLACK_SECONDS, _tell)
+    except TimeoutError as error:
+        click.echo(f"Error: {error}.", err=True)
+        leave(1)
+
+
+def _tell(where: str) -> None:
+    click.echo(f"Still waiting: {where}.", err=True)
 
 
 def _print(settings: Settings, checkups: list[Checkup], verdict: Verdict | None) -> None:

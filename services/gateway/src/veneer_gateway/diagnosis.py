@@ -10,6 +10,7 @@ from typing import Any, cast
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.errors import adapter_call
+from veneer_gateway.patience import within
 from veneer_gateway.registry import Provider, Registry
 from veneer_gateway.routes.models import list_models
 from veneer_protocol import (
@@ -21,7 +22,7 @@ from veneer_protocol import (
     check_completion,
 )
 
-_PROBE_TIMEOUT_SECONDS = 60
+PROBE_TIMEOUT_SECONDS = 60
 _PROBE_MESSAGES = (Message(role="user", content="Say hello."),)
 _PROBE_TOKENS = 16
 
@@ -129,18 +130,19 @@ async def _probe(adapter: ProviderAdapter, model: str, context: RequestContext, 
     )
     problem = None
     started = time.perf_counter()
+    ask = _read if request.stream else _complete
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
-            with adapter_call():
-                if request.stream:
-                    await _read(adapter, request, context)
-                else:
-                    check_completion(await adapter.create_chat_completion(request, context))
-    except TimeoutError:
-        problem = f"no answer within {_PROBE_TIMEOUT_SECONDS} s"
+        await within(PROBE_TIMEOUT_SECONDS, ask(adapter, request, context), "the answer")
     except Exception as error:  # noqa: BLE001  For the operator's eyes.
         problem = _told(error)
     return Probe(model, mode, round(time.perf_counter() - started, 3), problem)
+
+
+async def _complete(
+    adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
+) -> None:
+    with adapter_call():
+        check_completion(await adapter.create_chat_completion(request, context))
 
 
 async def _read(
@@ -150,10 +152,20 @@ async def _read(
     given = adapter.stream_chat_completion(request, context)
     # That it is a generator was seen to when the class was defined.
     async with aclosing(cast("AsyncGenerator[ChatCompletionChunk, None]", given)) as chunks:
-        async for chunk in chunks:
-            guard.check(chunk)
+        with adapter_call():
+            async for chunk in chunks:
+                guard.check(chunk)
     guard.end()
 
 
 def _told(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}"
+    """Give an error and what led to it in one line."""
+    told = []
+    while error is not None:
+        try:
+            text = str(error)
+        except Exception:  # noqa: BLE001  Even that may fail.
+            text = "it cannot be shown"
+        told.append(f"{type(error).__name__}: {text}")
+        error = error.__cause__
+    return ", because of ".join(told)

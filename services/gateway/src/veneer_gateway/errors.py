@@ -134,6 +134,6 @@ def adapter_call() -> Iterator[None]:
             raise
         log.exception("adapter raised an HTTP exception")
         raise ServerError("The provider failed.") from None
-    except BaseException:
+    except BaseException as error:
         log.exception("adapter wanted to end the process")
-        raise ServerError("The provider failed.") from None
+        raise ServerError("The provider failed.") from error

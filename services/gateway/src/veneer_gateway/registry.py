@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 
 from veneer_gateway.errors import adapter_call
+from veneer_gateway.patience import within
 from veneer_protocol import (
     ProviderAdapter,
     ProviderNotFoundError,
@@ -143,18 +144,22 @@ class Registry:
     async def _start(
         self, provider: Provider, adapter: ProviderAdapter, timeout_seconds: float
     ) -> None:
+        async def start() -> None:
+            with adapter_call():
+                await adapter.startup()
+
         try:
-            async with asyncio.timeout(timeout_seconds):
-                with adapter_call():
-                    await adapter.startup()
+            await within(timeout_seconds, start(), "startup()")
         except Exception as error:  # noqa: BLE001  Logged by fail().
             provider.fail(error, "provider did not start")
 
     async def _stop(self, adapter: ProviderAdapter, timeout_seconds: float) -> None:
+        async def stop() -> None:
+            with adapter_call():
+                await adapter.shutdown()
+
         try:
-            async with asyncio.timeout(timeout_seconds):
-                with adapter_call():
-                    await adapter.shutdown()
+            await within(timeout_seconds, stop(), "shutdown()")
         except Exception:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
 

@@ -129,14 +129,23 @@ class AnswerTests(Harness):
         if len(set(ids)) != len(ids):
             pytest.fail(f"four answers have the ids {', '.join(ids)}", pytrace=False)
 
+    @promise(CREATE, "Its `model` is one that the client can ask for again")
+    def test_the_answer_names_a_model_of_the_provider(self, direct: Stage) -> None:
+        prefix = f"{direct.adapter.model_prefix}/"
+        names = [direct.complete().model, *(chunk.model for chunk in direct.stream())]
+
+        if wrong := [name for name in names if not name.startswith(prefix)]:
+            pytest.fail(f"the model is {wrong[0]!r}; it begins with {prefix!r}", pytrace=False)
+
     @promise(ADAPTER, "Every valid request is answered or refused with an `ApiError`")
     @pytest.mark.parametrize("shape", SHAPES)
     def test_every_valid_request_is_answered_or_refused(self, direct: Stage, shape: str) -> None:
         for ask in (direct.complete, direct.stream):
             try:
                 ask(SHAPES[shape])
-            except ApiError:
-                continue
+            except ApiError as error:
+                if error.status >= 500:
+                    pytest.fail(f"a valid request is a failure: {error}", pytrace=False)
 
     # Refusals.
 

@@ -13,10 +13,10 @@ from blockbuster import BlockBuster
 from openai import APIStatusError
 from pydantic import BaseModel, ValidationError
 
-from veneer_protocol.conformance.asking import SECRETS
 from veneer_protocol.errors import ApiError
 
 _DESCRIPTORS = "/dev/fd"
+_SHORTEST_SECRET = 8  # What is shorter may stand in a text by chance.
 _BLOCKING = ("socket.", "sqlite3.", "ssl.", "time.")
 
 E = TypeVar("E", bound=BaseException)
@@ -61,9 +61,9 @@ def check_secrets(headers: Mapping[str, str], places: Mapping[str, Iterable[str]
     """Fail where a text, listed by its place, holds the value of a header that is a secret."""
     for place, texts in places.items():
         for text in texts:
-            for name in SECRETS:
-                secret = headers[name].removeprefix("Bearer ")
-                if secret in text:
+            for name, value in headers.items():
+                secret = value.removeprefix("Bearer ")
+                if len(secret) >= _SHORTEST_SECRET and secret in text:
                     shown = text.replace(secret, "***")
                     pytest.fail(f"the value of {name} is in {place}: {shown}", pytrace=False)
 

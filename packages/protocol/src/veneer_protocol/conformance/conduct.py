@@ -68,6 +68,26 @@ class ConductTests(Harness):
         lines = [everything(record) for record in caplog.records]
         check_secrets(direct.headers, {"a log record": lines, "the output": capfd.readouterr()})
 
+    @promise(
+        ADAPTER,
+        "no value of one gets into a log or the text of an error",
+        after=["test_a_failing_upstream_is_told_as_an_error"],
+    )
+    @pytest.mark.parametrize("mode", ["plain", "stream"])
+    def test_no_secret_is_told_where_the_upstream_fails(
+        self, failing_adapter: ProviderAdapter, mode: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with self.on_stage(failing_adapter) as stage, caplog.at_level(logging.DEBUG):
+            ask = stage.complete if mode == "plain" else stage.stream
+            told = []
+            try:
+                ask({"model": stage.any_model})
+            except ApiError as error:
+                told.append(error.to_json().decode())
+            lines = [everything(record) for record in caplog.records]
+
+            check_secrets(stage.headers, {"a log record": lines, "an error": told})
+
     @promise(ADAPTER, "or the text of an error")
     def test_no_secret_gets_into_an_error(self, direct: Stage) -> None:
         for ask in (direct.complete, direct.stream):
@@ -136,6 +156,9 @@ class ConductTests(Harness):
 
         direct.complete()
         direct.stream()
+        for ask in (direct.complete, direct.stream):
+            with suppress(ApiError):
+                ask({"model": direct.unknown_model})
         direct.close_stream()
         direct.interrupt_completion()
         direct.interrupt_first_chunk()
@@ -190,9 +213,11 @@ class ConductTests(Harness):
 
     @promise(ADAPTER, "The event loop is never blocked")
     def test_the_event_loop_is_never_blocked(self, direct: Stage) -> None:
-        direct.complete()  # What is opened once, and what is imported late, may take a moment.
+        def be_refused() -> None:
+            with suppress(ApiError):
+                direct.complete({"model": direct.unknown_model})
 
-        for ask in (direct.list_models, direct.complete, direct.stream):
+        for ask in (direct.list_models, direct.complete, direct.stream, be_refused):
             try:
                 with blocking_calls_refused():
                     ask()

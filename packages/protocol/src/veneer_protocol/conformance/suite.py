@@ -11,6 +11,9 @@ class AdapterConformance(ConductTests, AnswerTests):
     The adapter is asked directly and through the real gateway. Point it at an upstream of the
     test's own, one that gives the same answer to the same question, in more than one piece.
 
+    What it cannot see: what your upstream really does, whether the words are good ones, work that
+    keeps the event loop busy, and calls that block it other than by sleeping, sockets and SQLite.
+
     Where it says more of itself, more is tested: the fixture `failing_adapter` gives one whose
     upstream does not answer; `honours_stop` and `honours_token_limit` are True where it keeps to
     the limits; `model`, `headers` and `timeout_seconds` are what its requests need.

@@ -6,12 +6,14 @@ Reference: https://platform.openai.com/docs/api-reference/models
 import asyncio
 import itertools
 import logging
+from collections.abc import Sequence
 
 from openai.types import Model
 from quart import Blueprint, Response
 
 from veneer_gateway.errors import adapter_call
 from veneer_gateway.exchange import current_exchange
+from veneer_gateway.patience import within
 from veneer_gateway.registry import Registry
 from veneer_protocol import (
     ModelNotFoundError,
@@ -87,10 +89,13 @@ async def list_models(
     Raises:
         ApiError: it fails, takes longer than `timeout_seconds`, or gives what cannot be served.
     """
+
+    async def ask() -> Sequence[Model]:
+        with adapter_call():
+            return await adapter.list_models(context)
+
     try:
-        async with asyncio.timeout(timeout_seconds):
-            with adapter_call():
-                models = await adapter.list_models(context)
+        models = await within(timeout_seconds, ask(), "list_models()")
     except TimeoutError:
         raise UpstreamTimeoutError(
             f"The provider {adapter.name!r} did not list its models within {timeout_seconds:g} s."

@@ -1,0 +1,92 @@
+"""Waiting for an adapter no longer than is said, whatever it does."""
+
+import asyncio
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar, cast
+
+T = TypeVar("T")
+
+_TELL_EVERY_SECONDS = 3
+
+# Those that swallow their cancellation; they are left behind, and must not be collected unfinished.
+_LEFT_BEHIND: set[asyncio.Task[Any]] = set()
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], what: str) -> T:
+    """Give what `work` gives, in a task of its own.
+
+    Raises:
+        TimeoutError: it took longer; the message says `what` it was. It is cancelled, and left
+            behind where it swallows that.
+        Exception: what `work` raised.
+    """
+    task = asyncio.create_task(work)
+    _LEFT_BEHIND.add(task)
+    task.add_done_callback(_LEFT_BEHIND.discard)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        raise TimeoutError(f"{what} did not end within {seconds:g} s")
+    return task.result()
+
+
+def run_aside(work: Coroutine[Any, Any, T], seconds: float, tell: Callable[[str], object]) -> T:
+    """Give what `work` gives, run on an event loop in a thread that nobody waits for at the end.
+
+    While it goes on, `tell` is told from time to time where it is.
+
+    Raises:
+        TimeoutError: it took longer than `seconds`, which only code that blocks can do.
+        Exception: what `work` raised.
+    """
+    outcomes: queue.Queue[tuple[T, None] | tuple[None, BaseException]] = queue.Queue()
+
+    def run() -> None:
+        loop = asyncio.new_event_loop()
+        try:
+            outcomes.put((loop.run_until_complete(work), None))
+        except BaseException as error:  # noqa: BLE001  Raised where it is waited for.
+            outcomes.put((None, error))
+        if not asyncio.all_tasks(loop):
+            loop.close()
+
+    thread = threading.Thread(target=run, name="aside", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(queue.Empty):
+            value, error = outcomes.get(timeout=_TELL_EVERY_SECONDS)
+            if error is not None:
+                raise error
+            return cast("T", value)
+        tell(_where(thread))
+    raise TimeoutError(f"it did not come to an end within {seconds:g} s")
+
+
+def leave(status: int) -> NoReturn:
+    """End the process, whatever its threads still do."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    if any(not thread.daemon for thread in others):
+        os._exit(status)  # The interpreter would wait for them.
+    sys.exit(status)
+
+
+def _where(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    *_, last = traceback.extract_stack(frame)
+    if last.name == "select":
+        return "a provider takes its time"
+    return f"a provider is blocked in {last.name}, {last.filename}:{last.lineno}"
