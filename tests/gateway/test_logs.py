@@ -70,3 +70,13 @@ def test_the_level_says_what_is_logged(level: LogLevel, lines: int) -> None:
     logger.critical("three")
 
     assert len(log.getvalue().splitlines()) == lines
+
+
+def test_clients_that_leave_do_not_fill_the_log() -> None:
+    log = io.StringIO()
+    configure_logging("debug", log)
+
+    logging.getLogger("asyncio").warning("socket.send() raised exception.")
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+
+    assert len(log.getvalue().splitlines()) == 1

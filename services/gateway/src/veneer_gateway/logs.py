@@ -39,6 +39,8 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     # Some write out URLs and headers, secrets included: HTTP clients, and HTTP/2's decoder.
     for name in ("hpack", "httpcore", "httpcore2", "httpx", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of each write to a client that has left, without saying whose.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
