@@ -121,6 +121,16 @@ def test_headers_reach_the_providers(runner: CliRunner, install: Install) -> Non
     assert "AuthenticationError: who are you?" in without.stdout
 
 
+def test_what_a_provider_quotes_of_a_header_is_hidden(runner: CliRunner, install: Install) -> None:
+    source = PICKY.replace('"who are you?"', "f\"who is {context.headers['x-key']}?\"")
+    install("picky", "picky_module", source, picky="picky_module:Picky")
+
+    result = runner.invoke(main, ["doctor", "--probe", "plain/one", "-H", "x-key: hunter2hunter2"])
+
+    assert "who is [hidden]?" in result.stdout
+    assert "hunter2" not in result.output
+
+
 @pytest.mark.parametrize("header", ["secret", ": secret", " :secret"])
 def test_a_header_without_a_name_is_wrong_usage_and_not_shown(
     runner: CliRunner, header: str
@@ -323,6 +333,16 @@ def test_the_doctor_comes_to_an_end_whatever_a_provider_swallows(
     assert done.returncode == (0 if method == "shutdown" else 1)
     if method == "startup":
         assert "TimeoutError: startup() did not end within 0.3 s" in done.stdout
+
+
+def test_the_doctor_leaves_a_thread_that_blocks_behind(tmp_path: Path, install: Install) -> None:
+    source = BLOCKING.replace("time.sleep(100)", "await asyncio.to_thread(time.sleep, 100)")
+    install("stiff", "stiff_module", f"import asyncio\n{source}", stiff="stiff_module:Blocking")
+
+    done = doctor(tmp_path)
+
+    assert done.returncode == 1
+    assert "startup() did not end within 0.3 s" in done.stdout
 
 
 def test_the_doctor_says_where_a_provider_blocks(tmp_path: Path, install: Install) -> None:

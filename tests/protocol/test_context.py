@@ -182,3 +182,18 @@ def test_a_logger_line_carries_the_request_id(caplog: pytest.LogCaptureFixture) 
     assert vars(record)["request_id"] == "req_1"
     assert record.name == "veneer.adapter"
     assert SECRET not in record.getMessage()
+
+
+def test_what_came_in_a_header_is_hidden_in_a_text() -> None:
+    headers = Headers(
+        [
+            ("Authorization", "Bearer sk-12345678"),
+            ("x-key", "sk-12345678-and-more"),
+            ("x-short", "short"),
+            ("content-type", "application/json"),
+        ]
+    )
+
+    hidden = headers.hide_in("Key sk-12345678-and-more of short, or sk-12345678: application/json")
+
+    assert hidden == "Key [hidden] of short, or [hidden]: application/json"

@@ -92,6 +92,13 @@ def test_what_an_upstream_said_may_be_set_on_the_instance() -> None:
     assert (InvalidRequestError.status, InvalidRequestError.type) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize("seconds", [10**400, float("inf"), float("nan"), -1, "soon", None])
+def test_a_time_that_is_none_is_left_out(seconds: object) -> None:
+    error = RateLimitError("x", retry_after_seconds=seconds)  # type: ignore[arg-type]
+
+    assert error.retry_after_seconds is None
+
+
 def test_what_goes_into_headers_is_kept_out_of_the_body() -> None:
     error = RateLimitError("x", retry_after_seconds=1.5, upstream_request_id="up_1")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletionChunk
 
 from tests.providers_openai.upstreams import chunk, completion
 from veneer_protocol import InvalidProviderResponseError, StreamGuard, check_completion
@@ -17,8 +18,16 @@ def guarded(*values: dict[str, Any]) -> StreamGuard:
     """Read and check `values` as the chunks of one stream."""
     answers, guard = reader(), StreamGuard(include_usage=True)
     for value in values:
-        guard.check(answers.chunk(value))
+        if (given := answers.chunk(value)) is not None:
+            guard.check(given)
     return guard
+
+
+def spoken(answers: AnswerReader, value: dict[str, Any]) -> ChatCompletionChunk:
+    """Read a chunk that says something."""
+    given = answers.chunk(value)
+    assert given is not None
+    return given
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,7 @@ def guarded(*values: dict[str, Any]) -> StreamGuard:
 )
 def test_finish_reasons_are_given_by_the_apis_names(theirs: str, ours: str) -> None:
     whole = check_completion(reader().completion(completion(reason=theirs)))
-    last = reader().chunk(chunk(reason=theirs))
+    last = spoken(reader(), chunk(reason=theirs))
 
     assert whole.choices[0].finish_reason == ours
     assert last.choices[0].finish_reason == ours
@@ -53,7 +62,7 @@ def test_a_finish_reason_that_nobody_knows_is_no_good_end(reason: str) -> None:
 def test_an_empty_finish_reason_is_none() -> None:
     answers = reader()
 
-    assert answers.chunk(chunk("hi", reason="")).choices[0].finish_reason is None
+    assert spoken(answers, chunk("hi", reason="")).choices[0].finish_reason is None
     assert not answers.is_finished
 
 
@@ -82,7 +91,7 @@ def test_the_model_is_one_that_the_caller_can_ask_for_again(
     name: object, served: tuple[str, ...] | None, shown: str
 ) -> None:
     assert reader(served).completion(completion(model=name)).model == shown
-    assert reader(served).chunk(chunk(model=name)).model == shown
+    assert spoken(reader(served), chunk(model=name)).model == shown
 
 
 def test_what_the_upstream_adds_is_kept() -> None:
@@ -114,11 +123,9 @@ def test_an_odd_field_beside_the_answer_does_not_cost_the_answer(fields: dict[st
         {"choices": None},
         {"choices": "text"},
         {"choices": [None]},
-        {"choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]},
         {"choices": [{"index": 0, "delta": "text", "finish_reason": "stop"}]},
         {"choices": [{"index": 0, "delta": {"content": 7}, "finish_reason": "stop"}]},
         {"choices": [{"index": 0, "delta": {}, "finish_reason": 7}]},
-        {"id": None},
         {"id": 7},
     ],
 )
@@ -144,3 +151,62 @@ def test_litellms_usage_beside_an_empty_choice_ends_the_stream_well() -> None:
 def test_more_text_after_the_finish_reason_is_not_swept_away() -> None:
     with pytest.raises(InvalidProviderResponseError, match="went on"):
         guarded(chunk("hello"), chunk(reason="stop"), chunk("more"))
+
+
+AZURE_FIRST = {"id": "", "object": "", "model": "", "choices": [], "prompt_filter_results": [{}]}
+AZURE_LAST = {
+    "id": "",
+    "object": "",
+    "choices": [{"index": 0, "delta": {}, "content_filter_results": {}, "finish_reason": None}],
+}
+
+
+@pytest.mark.parametrize("value", [AZURE_FIRST, {}, {"id": "x", "choices": None}])
+def test_what_says_nothing_is_no_chunk(value: dict[str, Any]) -> None:
+    assert reader().chunk(value) is None
+
+
+def test_a_stream_of_azure_is_a_good_one() -> None:
+    guard = guarded(AZURE_FIRST, chunk("hi"), chunk(reason="stop"), AZURE_LAST)
+
+    assert guard.end() is None
+
+
+@pytest.mark.parametrize("odd", [{"index": None}, {"delta": None}, {"index": None, "delta": None}])
+def test_what_a_choice_leaves_out_is_filled_in(odd: dict[str, Any]) -> None:
+    end = {**chunk()["choices"][0], **odd, "finish_reason": "stop"}
+
+    guarded(chunk("hi"), {**chunk(), "choices": [end]}).end()
+
+
+@pytest.mark.parametrize("ident", ["", None])
+def test_chunks_without_an_id_get_that_of_the_others(ident: object) -> None:
+    answers = reader()
+
+    first = spoken(answers, chunk("a"))
+    second = spoken(answers, chunk("b", id=ident))
+
+    assert (first.id, second.id) == ("chatcmpl-1", "chatcmpl-1")
+
+
+def test_a_stream_without_any_id_gets_one() -> None:
+    answers = reader()
+    ids = {spoken(answers, chunk(text, id="")).id for text in "abc"}
+
+    assert len(ids) == 1
+    assert ids != {""}
+    assert reader().completion(completion(id="")).id.startswith("chatcmpl")
+
+
+def test_an_id_that_changes_is_not_covered_up() -> None:
+    with pytest.raises(InvalidProviderResponseError, match="changed its id"):
+        guarded(chunk("a"), chunk("b", id="chatcmpl-2"))
+
+
+def test_what_the_api_always_has_is_there() -> None:
+    value = {name: field for name, field in completion().items() if name in {"choices", "model"}}
+
+    given = reader().completion(value)
+
+    assert given.object == "chat.completion"
+    assert given.created > 0

@@ -1,19 +1,35 @@
 """An upstream's refusals, as the caller sees them."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from tests.providers_openai.upstreams import KEY, asking, response, serving, streamed, whole
+from tests.providers_openai.upstreams import (
+    DONE,
+    HANG,
+    KEY,
+    UNTIL_CLOSED,
+    asking,
+    chunk,
+    completion,
+    frame,
+    response,
+    serving,
+    streamed,
+    whole,
+)
 from veneer_protocol import (
     ApiError,
     AuthenticationError,
+    Headers,
     InvalidProviderResponseError,
     InvalidRequestError,
     ModelNotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    RequestContext,
     ServiceUnavailableError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -176,10 +192,71 @@ async def test_an_error_under_a_good_status_is_an_error(
     assert (failure.value.status, failure.value.code) == (status, code)
 
 
-async def test_an_error_body_that_cannot_be_decompressed_is_an_error_of_its_own() -> None:
-    error = await refused(429, "not gzip", content_encoding="gzip")
+async def test_an_error_body_in_a_coding_that_nobody_asked_for_is_told_by_its_status() -> None:
+    bomb = gzip.compress(b"x" * 50_000_000)
 
-    assert isinstance(error, InvalidProviderResponseError)
+    error = await refused(429, bomb, content_encoding="gzip", retry_after="7")
+
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after_seconds == 7
+
+
+async def test_an_endless_error_body_is_told_by_its_status() -> None:
+    error = await refused(400, "x" * 3_000_000)
+
+    assert type(error) is InvalidRequestError
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_without_a_bound_is_refused(
+    monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr("veneer_providers_openai.client._LONGEST_ANSWER", 100_000)
+    event = UNTIL_CLOSED + b"data: " + b"x" * 200_000
+    answer = [event] if stream else response(200, completion("x" * 200_000))
+
+    async with serving(answer) as upstream, asking(upstream.url) as adapter:
+        with pytest.raises(InvalidProviderResponseError, match="longer than 100000 bytes"):
+            await (streamed if stream else whole)(adapter)
+
+
+async def test_a_long_stream_of_short_events_is_none_without_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("veneer_providers_openai.client._LONGEST_ANSWER", 100_000)
+    events = [frame(chunk("x" * 1000)) for _ in range(200)]
+    answer = [UNTIL_CLOSED, *events, frame(chunk(reason="stop")), DONE]
+
+    async with serving(answer) as upstream, asking(upstream.url) as adapter:
+        assert len(await streamed(adapter)) == 201
+
+
+@pytest.mark.parametrize("charset", ["rot13", "base64", "idna", "nonsense"])
+async def test_a_charset_that_is_none_does_no_harm(charset: str) -> None:
+    error = await refused(400, {"error": WORDS}, f"application/json; charset={charset}")
+
+    assert (type(error), error.message) == (InvalidRequestError, "said so")
+
+
+async def test_a_secret_is_hidden_wherever_the_upstream_quotes_it() -> None:
+    quoted = {"message": KEY, "type": f"t {KEY}", "param": KEY, "code": f"c_{KEY}"}
+    refusal = response(400, {"error": quoted})
+
+    async with serving(refusal) as upstream, asking(upstream.url, api_key=KEY) as adapter:
+        with pytest.raises(InvalidRequestError) as failure:
+            await whole(adapter)
+
+    assert KEY not in failure.value.to_json().decode()
+
+
+async def test_a_header_that_cannot_be_sent_is_the_callers_fault() -> None:
+    context = RequestContext(Headers([("x-tenant", b"a\r\nb")]))
+
+    async with serving([HANG]) as upstream, asking(upstream.url) as adapter:
+        with pytest.raises(InvalidRequestError) as failure:
+            await whole(adapter, context)
+
+    assert failure.value.code == "invalid_header"
 
 
 @pytest.mark.parametrize(

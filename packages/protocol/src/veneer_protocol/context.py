@@ -25,6 +25,12 @@ _NOT_FORWARDABLE = frozenset(
 )
 
 
+_NEVER_SECRET = frozenset(
+    {"accept", "accept-encoding", "accept-language", "content-type", "host", "user-agent"}
+)
+_SHORTEST_SECRET = 8
+
+
 class Headers(Mapping[str, str]):
     """The caller's headers, whole and uninterpreted.
 
@@ -64,6 +70,23 @@ class Headers(Mapping[str, str]):
     def get_all(self, name: str) -> tuple[str, ...]:
         """Give the values of `name` in order of arrival, none where it did not come."""
         return tuple(self._values.get(name.lower(), ()))
+
+    def hide_in(self, text: str) -> str:
+        """Give `text`, an upstream's words, say, without what came in a header.
+
+        Every word of eight characters or more is `[hidden]`, for any may be a secret; not those
+        of headers about the client and its body.
+        """
+        words = {
+            word
+            for name, value in self.items()
+            if name not in _NEVER_SECRET
+            for word in value.split()
+            if len(word) >= _SHORTEST_SECRET
+        }
+        for word in sorted(words, key=len, reverse=True):
+            text = text.replace(word, "[hidden]")
+        return text
 
     def forwardable(self) -> "Headers":
         """Give those that may go on to an upstream.

@@ -79,7 +79,8 @@ class OpenAIAdapter(ProviderAdapter):
         values = self._client.stream(call, _streaming(request))
         async with aclosing(values):
             async for value in values:
-                yield reader.chunk(value)
+                if (chunk := reader.chunk(value)) is not None:
+                    yield chunk
         # That no [DONE] came is no reason to doubt an answer whose end has been said: some servers
         # never send one. An answer without an end was cut, however orderly the connection closed.
         if not reader.is_finished:

@@ -3,6 +3,8 @@
 What else breaks the rules of the API is left as it is: the gateway refuses it.
 """
 
+import time
+import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
@@ -38,6 +40,8 @@ class AnswerReader:
         self._asked = asked
         self._prefix = asked.partition("/")[0]
         self._served = served
+        self._id: object = None
+        self._is_id_ours = False
         self.is_finished = False
         """Whether a chunk had a finish reason."""
 
@@ -47,21 +51,29 @@ class AnswerReader:
         Raises:
             InvalidProviderResponseError: `value` is no JSON object.
         """
-        return _built(ChatCompletion, self._mended(value))
+        answer = self._mended(value)
+        answer["id"] = self._ident(answer.get("id"))
+        return _built(ChatCompletion, {**answer, "object": "chat.completion"})
 
-    def chunk(self, value: object) -> ChatCompletionChunk:
-        """Give the next chunk.
+    def chunk(self, value: object) -> ChatCompletionChunk | None:
+        """Give the next chunk, or None where it says nothing: Azure begins so, and others ping.
 
         Raises:
             InvalidProviderResponseError: `value` is no JSON object.
         """
         answer = self._mended(value)
         choices = _choices(answer)
+        for choice in choices:
+            choice["index"] = 0 if choice.get("index") is None else choice["index"]
+            choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
         if self.is_finished and not any(map(_says_something, choices)):
             # LiteLLM puts the usage beside one more choice, an empty one.
             answer["choices"] = []
+        if not answer.get("choices") and answer.get("usage") is None:
+            return None
         self.is_finished |= any(choice.get("finish_reason") for choice in choices)
-        return _built(ChatCompletionChunk, answer)
+        answer["id"] = self._ident(answer.get("id"))
+        return _built(ChatCompletionChunk, {**answer, "object": "chat.completion.chunk"})
 
     def _mended(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -71,7 +83,19 @@ class AnswerReader:
         for choice in _choices(value):
             if isinstance(reason := choice.get("finish_reason"), str):
                 choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
-        return {**value, "model": self._model(value.get("model"))}
+        created = value.get("created")
+        return {
+            **value,
+            "created": created if isinstance(created, int) else int(time.time()),
+            "model": self._model(value.get("model")),
+        }
+
+    def _ident(self, given: object) -> object:
+        """Give the id of a chunk: where the upstream has none, that of the others."""
+        if not self._id:
+            self._is_id_ours = not given
+            self._id = given or f"chatcmpl_{uuid.uuid4().hex}"
+        return self._id if self._is_id_ours or not given else given
 
     def _model(self, name: object) -> str:
         """Give a model that the caller can ask for again: what the upstream calls it, if it is."""

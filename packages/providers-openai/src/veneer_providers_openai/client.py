@@ -1,8 +1,9 @@
 """The OpenAI SDK's client, asked with exactly the headers that are given."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import cast
 
 import httpx2
 from openai import AsyncOpenAI, AsyncStream
@@ -18,6 +19,9 @@ from veneer_providers_openai.settings import Upstream
 _MAX_IDLE_CONNECTIONS = 20
 _IDLE_SECONDS = 3
 
+_LONGEST_REFUSAL = 1024 * 1024
+_LONGEST_ANSWER = 32 * 1024 * 1024
+
 _GIVEN: ContextVar[Headers] = ContextVar("given")
 
 
@@ -31,6 +35,47 @@ async def _replace_headers(request: httpx2.Request) -> None:
     own = [pair for pair in request.headers.raw if pair[0].lower() in OF_THE_CLIENT]
     given = [pair for pair in _GIVEN.get().raw if pair[0] not in OF_THE_CLIENT]
     request.headers = httpx2.Headers([*own, *given])
+    request.headers["accept-encoding"] = "identity"
+
+
+async def _tame(response: httpx2.Response) -> None:
+    """Take no more of an answer than anybody needs, and as what it was asked for.
+
+    Without a coding, which was not asked for, nothing is larger than what came over the wire; and
+    a charset that Python knows for something else must not be used to read an error.
+    """
+    response.headers.pop("content-encoding", None)
+    kind = response.headers.get("content-type", "").partition(";")[0].strip()
+    response.headers["content-type"] = kind
+    given = cast("httpx2.AsyncByteStream", response.stream)
+    is_endless = response.is_success and kind == "text/event-stream"
+    response.stream = _Bounded(given, is_endless=is_endless, is_cut=not response.is_success)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The body of an answer, up to a bound: of the whole, or of each event of a stream."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, *, is_endless: bool, is_cut: bool) -> None:
+        self._body = body
+        self._is_endless = is_endless
+        self._is_cut = is_cut
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        length = 0
+        async for piece in self._body:
+            if self._is_endless and (b"\n\n" in piece or b"\r\n\r\n" in piece):
+                length = 0
+            length += len(piece)
+            if self._is_cut and length > _LONGEST_REFUSAL:
+                return  # The status says enough.
+            if length > _LONGEST_ANSWER:
+                raise InvalidProviderResponseError(
+                    f"The upstream's answer is longer than {_LONGEST_ANSWER} bytes."
+                )
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
 
 
 @contextmanager
@@ -51,7 +96,7 @@ class Client:
             api_key="never sent",
             max_retries=0,  # Callers have clients that try again.
             http_client=httpx2.AsyncClient(
-                event_hooks={"request": [_replace_headers]},
+                event_hooks={"request": [_replace_headers], "response": [_tame]},
                 follow_redirects=False,
                 limits=httpx2.Limits(
                     max_connections=upstream.max_connections,

@@ -35,7 +35,6 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     503: ServiceUnavailableError,
     504: UpstreamTimeoutError,
 }
-_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +111,13 @@ class Call:
             return self._absence(complaint)
         kind = _BY_STATUS.get(status, InvalidRequestError if status < 500 else UpstreamError)
         words = complaint.message or f"The upstream {name!r} answered {status} without a reason."
-        error = kind(self._without_secrets(words), param=complaint.param, code=complaint.code)
+        error = kind(
+            self._without_secrets(words),
+            param=self._without_secrets(complaint.param or "") or None,
+            code=self._without_secrets(complaint.code or "") or None,
+        )
         error.status = status if status < 500 else error.status
-        error.type = complaint.type or error.type
+        error.type = self._without_secrets(complaint.type or "") or error.type
         return error
 
     def _absence(self, complaint: Complaint) -> ApiError:
@@ -131,6 +134,16 @@ class Call:
         return error
 
     def _interruption(self, cause: BaseException | None) -> ApiError:
+        if isinstance(cause, ApiError):
+            return cause
+        if isinstance(cause, httpx2.LocalProtocolError):
+            return InvalidRequestError(
+                "A header of the request holds what no header may, a line break, say.",
+                code="invalid_header",
+            )
+        return self._connection_failure(cause)
+
+    def _connection_failure(self, cause: BaseException | None) -> ApiError:
         upstream, name = self.upstream, repr(self.upstream.name)
         match cause:
             case httpx2.PoolTimeout():
@@ -163,11 +176,7 @@ class Call:
 
     def _without_secrets(self, text: str) -> str:
         # Any header may be a secret, and the gateway logs what an upstream says of its failure.
-        for value in untraced(self.headers).values():
-            for word in value.split():
-                if len(word) >= _SHORTEST_SECRET:
-                    text = text.replace(word, "[hidden]")
-        return text
+        return untraced(self.headers).hide_in(text)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

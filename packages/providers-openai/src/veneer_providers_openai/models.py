@@ -27,11 +27,14 @@ def read_models(answer: object, prefix: str) -> Models:
     items = answer.get("data", answer) if isinstance(answer, dict) else answer
     if not isinstance(items, list | None):
         raise InvalidProviderResponseError("The upstream's answer is no list of models.")
-    return tuple(
-        model(prefix, item["id"], created=item.get("created"), owned_by=item.get("owned_by"))
+    found = {
+        item["id"]: model(
+            prefix, item["id"], created=item.get("created"), owned_by=item.get("owned_by")
+        )
         for item in items or ()
         if isinstance(item, dict) and _is_name(item.get("id"))
-    )
+    }
+    return tuple(found.values())
 
 
 def model(prefix: str, name: str, created: object = None, owned_by: object = None) -> Model:

@@ -23,6 +23,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 def _base_url(value: str) -> str:
+    value = value.strip()
     try:
         url = httpx2.URL(value)
     except httpx2.InvalidURL:
@@ -52,7 +53,9 @@ class SettingsError(Exception):
 class Upstream(BaseModel):
     """A server that speaks the OpenAI API, and how it is asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     name: str
     """The NAME of its variables in lower case, `_` as `-`: name and prefix of its models."""

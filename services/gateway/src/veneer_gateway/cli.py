@@ -20,6 +20,7 @@ from veneer_gateway.diagnosis import (
     examine,
     explain,
     probe,
+    without_secrets,
 )
 from veneer_gateway.logs import configure_logging
 from veneer_gateway.patience import leave, run_aside
@@ -159,7 +160,12 @@ def _look(
             for name in asked if is_probing else ():
                 with suppress(ApiError):  # Nobody serves it, as the verdict says.
                     probes += await probe(registry.resolve(name), name, context)
-        return verdict, checkups, probes
+        headers = context.headers
+        return (
+            verdict and without_secrets(verdict, headers),
+            [without_secrets(checkup, headers) for checkup in checkups],
+            [without_secrets(one, headers) for one in probes],
+        )
 
     # What a provider prints is no part of the report.
     seconds = 2 * settings.startup_timeout_seconds + settings.models_timeout_seconds

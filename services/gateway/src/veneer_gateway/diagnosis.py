@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar, cast
 
 from openai.types.chat import ChatCompletionChunk
 
@@ -15,6 +15,7 @@ from veneer_gateway.registry import Provider, Registry
 from veneer_gateway.routes.models import list_models
 from veneer_protocol import (
     ChatCompletionRequest,
+    Headers,
     Message,
     ProviderAdapter,
     RequestContext,
@@ -74,6 +75,9 @@ class Verdict:
         return asdict(self)
 
 
+Found = TypeVar("Found", Checkup, Probe, Verdict)
+
+
 async def examine(
     registry: Registry, context: RequestContext, models_timeout_seconds: float
 ) -> list[Checkup]:
@@ -110,6 +114,13 @@ def explain(model: str, checkups: Sequence[Checkup]) -> Verdict:
 async def probe(adapter: ProviderAdapter, model: str, context: RequestContext) -> list[Probe]:
     """Ask `model` for a few words, as a whole and as a stream."""
     return [await _probe(adapter, model, context, mode) for mode in ("plain", "stream")]
+
+
+def without_secrets(found: Found, headers: Headers) -> Found:
+    """Give `found` without what a provider quotes of `headers` in its problem."""
+    if found.problem is None:
+        return found
+    return replace(found, problem=headers.hide_in(found.problem))
 
 
 async def _examine(

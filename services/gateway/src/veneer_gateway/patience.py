@@ -7,16 +7,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar, cast
 
 T = TypeVar("T")
 
 _TELL_EVERY_SECONDS = 3
+_SOON_SECONDS = 0.2
 
 # Those that swallow their cancellation; they are left behind, and must not be collected unfinished.
 _LEFT_BEHIND: set[asyncio.Task[Any]] = set()
+_STUCK: set[threading.Thread] = set()
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T], what: str) -> T:
@@ -62,24 +64,37 @@ def run_aside(work: Coroutine[Any, Any, T], seconds: float, tell: Callable[[str]
             loop.close()
 
     thread = threading.Thread(target=run, name="aside", daemon=True)
+    before = {*threading.enumerate(), thread}
     thread.start()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(queue.Empty):
             value, error = outcomes.get(timeout=_TELL_EVERY_SECONDS)
+            _STUCK.update(_still_at_work(before))
             if error is not None:
                 raise error
             return cast("T", value)
         tell(_where(thread))
+    _STUCK.update(_still_at_work(before))
     raise TimeoutError(f"it did not come to an end within {seconds:g} s")
 
 
+def _still_at_work(before: set[threading.Thread]) -> Iterator[threading.Thread]:
+    """Give the threads, begun since, that a blocking call still holds.
+
+    Those of an executor are waited for at the end of the process even where they are daemons.
+    """
+    for thread in set(threading.enumerate()) - before:
+        thread.join(_SOON_SECONDS)
+        if thread.is_alive():
+            yield thread
+
+
 def leave(status: int) -> NoReturn:
-    """End the process, whatever its threads still do."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    others = set(threading.enumerate()) - {threading.current_thread()}
-    if any(not thread.daemon for thread in others):
+    """End the process, whatever the threads of `run_aside` still do."""
+    if any(thread.is_alive() for thread in _STUCK):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         os._exit(status)  # The interpreter would wait for them.
     sys.exit(status)
 

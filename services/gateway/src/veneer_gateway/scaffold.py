@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 _DISTRIBUTION_PREFIX = "veneer-providers-"
 _LONGEST_NAME = 24  # The package's own lines have the name in them, and end at 100.
+_TAKEN = frozenset({"dummy", "gateway", "openai", "protocol", "veneer"})
 _SUFFIX = ".jinja"  # Keeps our own tools from reading the templates as code.
 
 
@@ -75,6 +76,11 @@ def next_steps(name: str) -> list[str]:
 
 def _check_name(name: str) -> None:
     """See that `name` makes a model prefix, a distribution, a module, a class and variables."""
+    if name in _TAKEN:
+        raise ScaffoldError(
+            f"{name!r} is the name of a package or of variables that there are already. Take "
+            f"another: 'my-{name}' would do."
+        )
     better = re.sub(r"[^a-z0-9]+", "-", name.lower()).removeprefix(_DISTRIBUTION_PREFIX)
     better = better.lstrip("-0123456789")[:_LONGEST_NAME].strip("-") or "my-model"
     if name != better:
