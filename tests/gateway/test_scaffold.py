@@ -147,6 +147,12 @@ def test_it_asks_for_a_protocol_that_is_here() -> None:
         ("veneer-providers-acme", "acme"),
         ("a" * 25, "a" * 24),
         ("모델", "my-model"),
+        ("OpenAI", "my-openai"),
+        ("openai", "my-openai"),
+        ("dummy", "my-dummy"),
+        ("protocol", "my-protocol"),
+        ("veneer", "my-veneer"),
+        ("gateway", "my-gateway"),
         ("", "my-model"),
     ],
 )
@@ -194,6 +200,16 @@ def test_a_file_in_the_way_is_left_alone(here: Path) -> None:
     assert result.exit_code == 1
     assert "exists already" in result.output
     assert files(here) == {"veneer-providers-acme": "mine"}
+
+
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_a_symbolic_link_in_the_way_is_refused(here: Path, target: str) -> None:
+    (here / "veneer-providers-acme").symlink_to(target)
+
+    result = new_provider("acme")
+
+    assert result.exit_code == 1
+    assert "veneer-providers-acme is a symbolic link" in result.output
 
 
 def test_an_empty_folder_is_filled(here: Path) -> None:

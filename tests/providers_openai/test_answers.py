@@ -23,11 +23,11 @@ def guarded(*values: dict[str, Any]) -> StreamGuard:
     return guard
 
 
-def spoken(answers: AnswerReader, value: dict[str, Any]) -> ChatCompletionChunk:
-    """Read a chunk that says something."""
-    given = answers.chunk(value)
-    assert given is not None
-    return given
+def given(answers: AnswerReader, value: dict[str, Any]) -> ChatCompletionChunk:
+    """Read `value` as a chunk that says something."""
+    chunk = answers.chunk(value)
+    assert chunk is not None
+    return chunk
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def spoken(answers: AnswerReader, value: dict[str, Any]) -> ChatCompletionChunk:
 )
 def test_finish_reasons_are_given_by_the_apis_names(theirs: str, ours: str) -> None:
     whole = check_completion(reader().completion(completion(reason=theirs)))
-    last = spoken(reader(), chunk(reason=theirs))
+    last = given(reader(), chunk(reason=theirs))
 
     assert whole.choices[0].finish_reason == ours
     assert last.choices[0].finish_reason == ours
@@ -62,7 +62,7 @@ def test_a_finish_reason_that_nobody_knows_is_no_good_end(reason: str) -> None:
 def test_an_empty_finish_reason_is_none() -> None:
     answers = reader()
 
-    assert spoken(answers, chunk("hi", reason="")).choices[0].finish_reason is None
+    assert given(answers, chunk("hi", reason="")).choices[0].finish_reason is None
     assert not answers.is_finished
 
 
@@ -91,7 +91,7 @@ def test_the_model_is_one_that_the_caller_can_ask_for_again(
     name: object, served: tuple[str, ...] | None, shown: str
 ) -> None:
     assert reader(served).completion(completion(model=name)).model == shown
-    assert spoken(reader(served), chunk(model=name)).model == shown
+    assert given(reader(served), chunk(model=name)).model == shown
 
 
 def test_what_the_upstream_adds_is_kept() -> None:
@@ -134,6 +134,39 @@ def test_an_odd_field_in_the_answer_is_left_for_the_guard_to_refuse(fields: dict
         guarded(chunk("hi", reason="stop", **fields)).end()
 
 
+AZURES_FIRST = {"id": "", "object": "", "created": 0, "model": "", "prompt_filter_results": [{}]}
+
+
+@pytest.mark.parametrize("value", [{}, {"choices": []}, {**AZURES_FIRST, "choices": []}])
+def test_a_chunk_that_says_nothing_is_skipped(value: dict[str, Any]) -> None:
+    assert reader().chunk(value) is None
+    assert guarded(value, chunk("hi"), value, chunk(reason="stop"), value).end() is None
+
+
+def test_the_results_of_azures_asynchronous_filter_do_not_cost_the_answer() -> None:
+    results = {"index": 0, "delta": {}, "finish_reason": None, "content_filter_results": {}}
+
+    guarded(chunk("hi"), chunk(reason="stop"), {**AZURES_FIRST, "choices": [results]}).end()
+
+
+@pytest.mark.parametrize("without", [{}, {"id": None}, {"id": ""}])
+def test_a_chunk_without_an_id_has_that_of_the_first(without: dict[str, Any]) -> None:
+    nameless = {name: value for name, value in chunk("lo").items() if name != "id"}
+    first, second = reader(), reader()
+
+    assert given(first, chunk("hel")).id == given(first, {**nameless, **without}).id == "chatcmpl-1"
+    made_up = given(second, {**nameless, **without}).id
+    assert made_up == given(second, {**nameless, **without}).id != ""
+    assert made_up != given(reader(), {**nameless, **without}).id
+
+
+@pytest.mark.parametrize("choice", [{"index": None, "delta": None}, {}])
+def test_a_choice_may_leave_out_its_index_and_its_delta(choice: dict[str, Any]) -> None:
+    last = {**chunk(), "choices": [{**choice, "finish_reason": "stop"}]}
+
+    guarded(chunk("hello"), last).end()
+
+
 def test_litellms_usage_beside_an_empty_choice_ends_the_stream_well() -> None:
     empty: dict[str, Any] = {"index": 0, "delta": {}}
     counted = {"prompt_tokens": 8, "completion_tokens": 5, "total_tokens": 13}
@@ -151,62 +184,3 @@ def test_litellms_usage_beside_an_empty_choice_ends_the_stream_well() -> None:
 def test_more_text_after_the_finish_reason_is_not_swept_away() -> None:
     with pytest.raises(InvalidProviderResponseError, match="went on"):
         guarded(chunk("hello"), chunk(reason="stop"), chunk("more"))
-
-
-AZURE_FIRST = {"id": "", "object": "", "model": "", "choices": [], "prompt_filter_results": [{}]}
-AZURE_LAST = {
-    "id": "",
-    "object": "",
-    "choices": [{"index": 0, "delta": {}, "content_filter_results": {}, "finish_reason": None}],
-}
-
-
-@pytest.mark.parametrize("value", [AZURE_FIRST, {}, {"id": "x", "choices": None}])
-def test_what_says_nothing_is_no_chunk(value: dict[str, Any]) -> None:
-    assert reader().chunk(value) is None
-
-
-def test_a_stream_of_azure_is_a_good_one() -> None:
-    guard = guarded(AZURE_FIRST, chunk("hi"), chunk(reason="stop"), AZURE_LAST)
-
-    assert guard.end() is None
-
-
-@pytest.mark.parametrize("odd", [{"index": None}, {"delta": None}, {"index": None, "delta": None}])
-def test_what_a_choice_leaves_out_is_filled_in(odd: dict[str, Any]) -> None:
-    end = {**chunk()["choices"][0], **odd, "finish_reason": "stop"}
-
-    guarded(chunk("hi"), {**chunk(), "choices": [end]}).end()
-
-
-@pytest.mark.parametrize("ident", ["", None])
-def test_chunks_without_an_id_get_that_of_the_others(ident: object) -> None:
-    answers = reader()
-
-    first = spoken(answers, chunk("a"))
-    second = spoken(answers, chunk("b", id=ident))
-
-    assert (first.id, second.id) == ("chatcmpl-1", "chatcmpl-1")
-
-
-def test_a_stream_without_any_id_gets_one() -> None:
-    answers = reader()
-    ids = {spoken(answers, chunk(text, id="")).id for text in "abc"}
-
-    assert len(ids) == 1
-    assert ids != {""}
-    assert reader().completion(completion(id="")).id.startswith("chatcmpl")
-
-
-def test_an_id_that_changes_is_not_covered_up() -> None:
-    with pytest.raises(InvalidProviderResponseError, match="changed its id"):
-        guarded(chunk("a"), chunk("b", id="chatcmpl-2"))
-
-
-def test_what_the_api_always_has_is_there() -> None:
-    value = {name: field for name, field in completion().items() if name in {"choices", "model"}}
-
-    given = reader().completion(value)
-
-    assert given.object == "chat.completion"
-    assert given.created > 0

@@ -78,6 +78,12 @@ def test_a_list_may_be_empty(answer: object) -> None:
     assert read_models(answer, "up") == ()
 
 
+def test_a_model_that_is_listed_twice_is_given_once() -> None:
+    models = read_models([ONE, {"id": "two"}, ONE], "up")
+
+    assert [each.id for each in models] == ["up/one", "up/two"]
+
+
 def test_a_bare_list_is_a_list() -> None:
     assert [each.id for each in read_models([ONE], "up")] == ["up/one"]
 

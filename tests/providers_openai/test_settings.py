@@ -125,6 +125,11 @@ def test_a_malformed_variable_is_named_with_its_value(variable: str, value: str)
         "http://localhost/v1#secret",
         "http://[::1/secret",
         "http://localhost:secret",
+        "http://localhost:99999/v1",
+        "http://localhost:0/v1",
+        "http://localhost/v 1",
+        "http://localhost/v1/chat/completions",
+        "http://localhost/v1/completions/",
     ],
 )
 def test_a_base_url_is_refused_unseen_if_it_is_none_or_holds_more(url: str) -> None:
@@ -148,6 +153,17 @@ def test_a_key_is_not_shown_by_repr() -> None:
     (upstream,) = read(A_BASE_URL=URL, A_API_KEY="sk-secret")
 
     assert "secret" not in repr(upstream)
+
+
+def test_blanks_around_a_base_url_are_no_part_of_it() -> None:
+    assert read(A_BASE_URL=f" {URL}\t") == [Upstream(name="a", base_url=URL)]
+
+
+def test_an_upstream_made_by_hand_shows_no_password_when_it_is_refused() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Upstream(name="a", base_url="http://user:secret@localhost/v1")
+
+    assert "secret" not in str(refused.value)
 
 
 def test_settings_do_not_change() -> None:

@@ -124,12 +124,11 @@ async def asking(url: str, /, **settings: object) -> AsyncIterator[OpenAIAdapter
 def response(
     status: int, body: object, /, content_type: str = "application/json", **headers: str
 ) -> Answer:
-    """Give a whole response; a body that is neither bytes nor text is written as JSON."""
-    text = body if isinstance(body, str | bytes) else json.dumps(body)
-    data = text.encode() if isinstance(text, str) else text
+    """Give a whole response; a body that is no text is written as JSON."""
+    text = body if isinstance(body, str) else json.dumps(body)
     lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
     head = f"HTTP/1.1 {status} Whatever\r\ncontent-type: {content_type}\r\nconnection: close\r\n"
-    return [f"{head}{''.join(lines)}content-length: {len(data)}\r\n\r\n".encode() + data]
+    return [f"{head}{''.join(lines)}content-length: {len(text.encode())}\r\n\r\n{text}".encode()]
 
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"

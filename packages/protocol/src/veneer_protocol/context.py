@@ -25,9 +25,6 @@ _NOT_FORWARDABLE = frozenset(
 )
 
 
-_NEVER_SECRET = frozenset(
-    {"accept", "accept-encoding", "accept-language", "content-type", "host", "user-agent"}
-)
 _SHORTEST_SECRET = 8
 
 
@@ -71,23 +68,6 @@ class Headers(Mapping[str, str]):
         """Give the values of `name` in order of arrival, none where it did not come."""
         return tuple(self._values.get(name.lower(), ()))
 
-    def hide_in(self, text: str) -> str:
-        """Give `text`, an upstream's words, say, without what came in a header.
-
-        Every word of eight characters or more is `[hidden]`, for any may be a secret; not those
-        of headers about the client and its body.
-        """
-        words = {
-            word
-            for name, value in self.items()
-            if name not in _NEVER_SECRET
-            for word in value.split()
-            if len(word) >= _SHORTEST_SECRET
-        }
-        for word in sorted(words, key=len, reverse=True):
-            text = text.replace(word, "[hidden]")
-        return text
-
     def forwardable(self) -> "Headers":
         """Give those that may go on to an upstream.
 
@@ -97,6 +77,25 @@ class Headers(Mapping[str, str]):
         of_this_hop = {name.strip().lower() for name in self.get("connection", "").split(",")}
         left_out = _NOT_FORWARDABLE | of_this_hop
         return Headers(pair for pair in self.raw if _as_text(pair[0]).lower() not in left_out)
+
+    def hide_in(self, text: str) -> str:
+        """Give `text` with `[hidden]` for each word of a value, if it has 8 characters or more.
+
+        For what an upstream says, which may quote the credentials that it was sent. A shorter word
+        is no secret to be found in a text. It takes time for each word: cut a long text first, but
+        not to the length it is shown with, for half a secret at its end would not be known.
+        """
+        words = {
+            word.strip(",;")
+            for values in self._values.values()
+            for value in values
+            for word in value.split()
+        }
+        # The longest first, of which a shorter one may be a part.
+        for word in sorted(words, key=len, reverse=True):
+            if len(word) >= _SHORTEST_SECRET:
+                text = text.replace(word, "[hidden]")
+        return text
 
 
 def _as_bytes(value: str | bytes) -> bytes:

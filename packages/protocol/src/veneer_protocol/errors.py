@@ -31,7 +31,7 @@ def shown(value: str) -> str:
 def _seconds(value: float | None) -> float | None:
     try:
         return None if value is None or not 0 <= float(value) < math.inf else float(value)
-    except (OverflowError, TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

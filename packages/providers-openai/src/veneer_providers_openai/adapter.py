@@ -83,6 +83,8 @@ class OpenAIAdapter(ProviderAdapter):
                     yield chunk
         # That no [DONE] came is no reason to doubt an answer whose end has been said: some servers
         # never send one. An answer without an end was cut, however orderly the connection closed.
+        # A body that HTTP itself shows to be cut has failed above, end or none: what is missing may
+        # be the usage.
         if not reader.is_finished:
             raise UpstreamError(
                 f"The upstream {self.name!r} ended its stream before the answer's end.",

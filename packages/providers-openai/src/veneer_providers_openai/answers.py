@@ -3,10 +3,9 @@
 What else breaks the rules of the API is left as it is: the gateway refuses it.
 """
 
-import time
-import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from openai import BaseModel
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -41,7 +40,6 @@ class AnswerReader:
         self._prefix = asked.partition("/")[0]
         self._served = served
         self._id: object = None
-        self._is_id_ours = False
         self.is_finished = False
         """Whether a chunk had a finish reason."""
 
@@ -51,29 +49,28 @@ class AnswerReader:
         Raises:
             InvalidProviderResponseError: `value` is no JSON object.
         """
-        answer = self._mended(value)
-        answer["id"] = self._ident(answer.get("id"))
-        return _built(ChatCompletion, {**answer, "object": "chat.completion"})
+        return _built(ChatCompletion, self._mended(value))
 
     def chunk(self, value: object) -> ChatCompletionChunk | None:
-        """Give the next chunk, or None where it says nothing: Azure begins so, and others ping.
+        """Give the next chunk, or nothing for one that says nothing.
 
         Raises:
             InvalidProviderResponseError: `value` is no JSON object.
         """
         answer = self._mended(value)
         choices = _choices(answer)
-        for choice in choices:
-            choice["index"] = 0 if choice.get("index") is None else choice["index"]
-            choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
         if self.is_finished and not any(map(_says_something, choices)):
-            # LiteLLM puts the usage beside one more choice, an empty one.
+            # LiteLLM puts the usage beside one more choice, an empty one; Azure's asynchronous
+            # filter has such a choice for its results.
             answer["choices"] = []
-        if not answer.get("choices") and answer.get("usage") is None:
-            return None
+        if not answer.get("choices") and not answer.get("usage"):
+            return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
+        for choice in choices:
+            choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
+            choice["index"] = 0 if choice.get("index") is None else choice["index"]
+        answer["id"] = self._id = answer.get("id") or self._id or f"chatcmpl-{uuid4().hex}"
         self.is_finished |= any(choice.get("finish_reason") for choice in choices)
-        answer["id"] = self._ident(answer.get("id"))
-        return _built(ChatCompletionChunk, {**answer, "object": "chat.completion.chunk"})
+        return _built(ChatCompletionChunk, answer)
 
     def _mended(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -83,19 +80,7 @@ class AnswerReader:
         for choice in _choices(value):
             if isinstance(reason := choice.get("finish_reason"), str):
                 choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
-        created = value.get("created")
-        return {
-            **value,
-            "created": created if isinstance(created, int) else int(time.time()),
-            "model": self._model(value.get("model")),
-        }
-
-    def _ident(self, given: object) -> object:
-        """Give the id of a chunk: where the upstream has none, that of the others."""
-        if not self._id:
-            self._is_id_ours = not given
-            self._id = given or f"chatcmpl_{uuid.uuid4().hex}"
-        return self._id if self._is_id_ours or not given else given
+        return {**value, "model": self._model(value.get("model"))}
 
     def _model(self, name: object) -> str:
         """Give a model that the caller can ask for again: what the upstream calls it, if it is."""

@@ -1,17 +1,19 @@
 """The OpenAI SDK's client, asked with exactly the headers that are given."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import cast
+from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI, AsyncStream
 
 from veneer_protocol import Headers, InvalidProviderResponseError
+from veneer_providers_openai.bodies import Allowance, BoundedResponse
 from veneer_providers_openai.failures import Call
 from veneer_providers_openai.forwarding import OF_THE_CLIENT
-from veneer_providers_openai.settings import Upstream
+from veneer_providers_openai.proxies import proxy_variables
+from veneer_providers_openai.settings import SettingsError, Upstream
 
 # httpx2 looks at every idle connection before each request: with hundreds it takes four times as
 # long. They live for less than the five seconds after which uvicorn and Hypercorn close theirs, so
@@ -19,10 +21,8 @@ from veneer_providers_openai.settings import Upstream
 _MAX_IDLE_CONNECTIONS = 20
 _IDLE_SECONDS = 3
 
-_LONGEST_REFUSAL = 1024 * 1024
-_LONGEST_ANSWER = 32 * 1024 * 1024
-
 _GIVEN: ContextVar[Headers] = ContextVar("given")
+_ALLOWANCE: ContextVar[Allowance] = ContextVar("allowance")
 
 
 async def _replace_headers(request: httpx2.Request) -> None:
@@ -35,56 +35,60 @@ async def _replace_headers(request: httpx2.Request) -> None:
     own = [pair for pair in request.headers.raw if pair[0].lower() in OF_THE_CLIENT]
     given = [pair for pair in _GIVEN.get().raw if pair[0] not in OF_THE_CLIENT]
     request.headers = httpx2.Headers([*own, *given])
-    request.headers["accept-encoding"] = "identity"
-
-
-async def _tame(response: httpx2.Response) -> None:
-    """Take no more of an answer than anybody needs, and as what it was asked for.
-
-    Without a coding, which was not asked for, nothing is larger than what came over the wire; and
-    a charset that Python knows for something else must not be used to read an error.
-    """
-    response.headers.pop("content-encoding", None)
-    kind = response.headers.get("content-type", "").partition(";")[0].strip()
-    response.headers["content-type"] = kind
-    given = cast("httpx2.AsyncByteStream", response.stream)
-    is_endless = response.is_success and kind == "text/event-stream"
-    response.stream = _Bounded(given, is_endless=is_endless, is_cut=not response.is_success)
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    """The body of an answer, up to a bound: of the whole, or of each event of a stream."""
-
-    def __init__(self, body: httpx2.AsyncByteStream, *, is_endless: bool, is_cut: bool) -> None:
-        self._body = body
-        self._is_endless = is_endless
-        self._is_cut = is_cut
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        length = 0
-        async for piece in self._body:
-            if self._is_endless and (b"\n\n" in piece or b"\r\n\r\n" in piece):
-                length = 0
-            length += len(piece)
-            if self._is_cut and length > _LONGEST_REFUSAL:
-                return  # The status says enough.
-            if length > _LONGEST_ANSWER:
-                raise InvalidProviderResponseError(
-                    f"The upstream's answer is longer than {_LONGEST_ANSWER} bytes."
-                )
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
 
 
 @contextmanager
-def _sending(headers: Headers) -> Iterator[None]:
-    token = _GIVEN.set(headers)
+def _sending(headers: Headers, allowance: Allowance) -> Iterator[None]:
+    tokens = _GIVEN.set(headers), _ALLOWANCE.set(allowance)
     try:
         yield
     finally:
-        _GIVEN.reset(token)
+        _GIVEN.reset(tokens[0])
+        _ALLOWANCE.reset(tokens[1])
+
+
+class _BoundedClient(httpx2.AsyncClient):
+    """Reads no more of a response than is allowed."""
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **options: Any
+    ) -> httpx2.Response:
+        """Send `request`, and read the response unless a stream is asked for."""
+        answer = await super().send(request, stream=True, **options)
+        response = BoundedResponse.bounding(answer, _ALLOWANCE.get())
+        try:
+            if not stream:
+                await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
+
+
+def _http_client(upstream: Upstream) -> httpx2.AsyncClient:
+    try:
+        return _BoundedClient(
+            event_hooks={"request": [_replace_headers]},
+            follow_redirects=False,
+            limits=httpx2.Limits(
+                max_connections=upstream.max_connections,
+                max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
+                keepalive_expiry=_IDLE_SECONDS,
+            ),
+            timeout=httpx2.Timeout(
+                upstream.timeout_seconds,
+                connect=upstream.connect_timeout_seconds,
+                pool=upstream.connect_timeout_seconds,
+            ),
+        )
+    except (ValueError, httpx2.InvalidURL, ImportError):
+        # ImportError is for SOCKS. The cause would show the password that a proxy's URL may hold.
+        if not (variables := proxy_variables()):
+            raise
+        raise SettingsError(
+            f"No client can be made with {', '.join(variables)} as set; write a proxy as "
+            "http://host:3128."
+        ) from None
 
 
 class Client:
@@ -95,20 +99,7 @@ class Client:
             base_url=upstream.base_url,
             api_key="never sent",
             max_retries=0,  # Callers have clients that try again.
-            http_client=httpx2.AsyncClient(
-                event_hooks={"request": [_replace_headers], "response": [_tame]},
-                follow_redirects=False,
-                limits=httpx2.Limits(
-                    max_connections=upstream.max_connections,
-                    max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
-                    keepalive_expiry=_IDLE_SECONDS,
-                ),
-                timeout=httpx2.Timeout(
-                    upstream.timeout_seconds,
-                    connect=upstream.connect_timeout_seconds,
-                    pool=upstream.connect_timeout_seconds,
-                ),
-            ),
+            http_client=_http_client(upstream),
         )
 
     async def close(self) -> None:
@@ -121,7 +112,7 @@ class Client:
         Raises:
             ApiError: it failed.
         """
-        with call.translated(), _sending(call.headers):
+        with call.translated(), _sending(call.headers, Allowance("list of models", 16)):
             return await self._sdk.get("/models", cast_to=object)
 
     async def complete(self, call: Call, body: Mapping[str, object]) -> object:
@@ -130,7 +121,7 @@ class Client:
         Raises:
             ApiError: it failed.
         """
-        with call.translated(), _sending(call.headers):
+        with call.translated(), _sending(call.headers, Allowance("answer", 64)):
             answer = await self._sdk.post("/chat/completions", cast_to=object, body=body)
         return call.check(answer)
 
@@ -140,8 +131,9 @@ class Client:
         Raises:
             ApiError: it failed.
         """
+        allowance = Allowance("event of a stream", 16)
         with call.translated():
-            with _sending(call.headers):
+            with _sending(call.headers, allowance):
                 # JSON values and not the SDK's models, for which it takes 95 µs a chunk.
                 stream = await self._sdk.post(
                     "/chat/completions",
@@ -154,6 +146,7 @@ class Client:
             async with stream:
                 async for value in stream:
                     has_begun = True
+                    allowance.renew()
                     yield call.check(value)
             kind = stream.response.headers.get("content-type", "nothing")
             if not has_begun and not kind.startswith("text/event-stream"):

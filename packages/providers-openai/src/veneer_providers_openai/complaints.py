@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-_LONGEST_MESSAGE = 2000
+_LONGEST_TEXT = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ def read_complaint(document: object) -> Complaint:
         return Complaint()
     error = document.get("error", document)
     if isinstance(error, str):  # Ollama's own API, and text-generation-inference
-        return Complaint(message=error[:_LONGEST_MESSAGE])
+        return Complaint(message=error[:_LONGEST_TEXT])
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return Complaint(message=_detail(document.get("detail")))
     code = error.get("code")
     return Complaint(
-        message=error["message"][:_LONGEST_MESSAGE],
+        message=error["message"][:_LONGEST_TEXT],
         type=_text(error.get("type")),
         code=_text(code),
         param=_text(error.get("param")),
@@ -48,7 +48,7 @@ def _detail(detail: Any) -> str | None:
     """Read what FastAPI answers: a text, or a list of what is wrong with the body."""
     if isinstance(detail, list):
         detail = "; ".join(str(item["msg"]) for item in detail if _has_message(item))
-    return detail[:_LONGEST_MESSAGE] if isinstance(detail, str) and detail else None
+    return detail[:_LONGEST_TEXT] if isinstance(detail, str) and detail else None
 
 
 def _has_message(item: object) -> bool:
@@ -57,7 +57,8 @@ def _has_message(item: object) -> bool:
 
 def _text(value: object) -> str | None:
     # A number is no name that a program could act on.
-    return value if isinstance(value, str) and value and not value.isdecimal() else None
+    is_name = isinstance(value, str) and value and not value.isdecimal()
+    return str(value)[:_LONGEST_TEXT] if is_name else None
 
 
 def _http_status(code: object) -> int | None:

@@ -26,6 +26,7 @@ from veneer_protocol import (
 )
 from veneer_providers_openai.complaints import Complaint, read_complaint
 from veneer_providers_openai.forwarding import untraced
+from veneer_providers_openai.proxies import is_proxied
 from veneer_providers_openai.settings import Upstream
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -35,6 +36,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     503: ServiceUnavailableError,
     504: UpstreamTimeoutError,
 }
+_LONGEST_SHOWN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,10 @@ class Call:
             return self._absence(complaint)
         kind = _BY_STATUS.get(status, InvalidRequestError if status < 500 else UpstreamError)
         words = complaint.message or f"The upstream {name!r} answered {status} without a reason."
-        error = kind(
-            self._without_secrets(words),
-            param=self._without_secrets(complaint.param or "") or None,
-            code=self._without_secrets(complaint.code or "") or None,
-        )
+        param = complaint.param and self._shown(complaint.param)
+        error = kind(self._shown(words), param=param, code=self._shown(complaint.code))
         error.status = status if status < 500 else error.status
-        error.type = self._without_secrets(complaint.type or "") or error.type
+        error.type = self._shown(complaint.type) or error.type
         return error
 
     def _absence(self, complaint: Complaint) -> ApiError:
@@ -129,21 +128,10 @@ class Call:
             )
         error = ModelNotFoundError(self.model)
         # Some answer the same to a wrong path.
-        words = self._without_secrets(complaint.message or "")
-        error.message = f"{error.message} The upstream says: {words}"
+        error.message = f"{error.message} The upstream says: {self._shown(complaint.message)}"
         return error
 
     def _interruption(self, cause: BaseException | None) -> ApiError:
-        if isinstance(cause, ApiError):
-            return cause
-        if isinstance(cause, httpx2.LocalProtocolError):
-            return InvalidRequestError(
-                "A header of the request holds what no header may, a line break, say.",
-                code="invalid_header",
-            )
-        return self._connection_failure(cause)
-
-    def _connection_failure(self, cause: BaseException | None) -> ApiError:
         upstream, name = self.upstream, repr(self.upstream.name)
         match cause:
             case httpx2.PoolTimeout():
@@ -152,18 +140,20 @@ class Call:
                     "use. Try again.",
                     code="upstream_pool_exhausted",
                 )
-            case httpx2.ConnectTimeout():
-                seconds = upstream.connect_timeout_seconds
-                return UpstreamTimeoutError(
-                    f"The upstream {name} could not be reached within {seconds:g} s."
-                )
             case httpx2.TimeoutException():
-                return UpstreamTimeoutError(
-                    f"The upstream {name} was silent for {upstream.timeout_seconds:g} s."
-                )
+                what = f"was silent for {upstream.timeout_seconds:g} s"
+                if isinstance(cause, httpx2.ConnectTimeout):
+                    what = f"could not be reached within {upstream.connect_timeout_seconds:g} s"
+                return UpstreamTimeoutError(f"The upstream {name} {what}.")
             case httpx2.ConnectError() | httpx2.ProxyError():
+                way = " (by way of a proxy)" if is_proxied(upstream.base_url) else ""
                 return UpstreamError(
-                    f"The upstream {name} cannot be reached.", code="upstream_unreachable"
+                    f"The upstream {name} cannot be reached{way}.", code="upstream_unreachable"
+                )
+            case httpx2.LocalProtocolError():
+                return InvalidRequestError(
+                    "A header of the request cannot be sent on: its name or value has a line break "
+                    "or another character that HTTP does not allow."
                 )
             case httpx2.DecodingError():
                 return InvalidProviderResponseError(
@@ -174,9 +164,9 @@ class Call:
                     f"The upstream {name} broke the connection off.", code="upstream_disconnected"
                 )
 
-    def _without_secrets(self, text: str) -> str:
+    def _shown(self, words: str | None) -> str:
         # Any header may be a secret, and the gateway logs what an upstream says of its failure.
-        return untraced(self.headers).hide_in(text)
+        return untraced(self.headers).hide_in(words or "")[:_LONGEST_SHOWN]
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -190,7 +180,7 @@ def _waits(headers: Mapping[str, str]) -> Iterator[float]:
         yield float(headers.get("retry-after-ms", "")) / 1000
     with suppress(ValueError):
         yield float(value)
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         date = parsedate_to_datetime(value)
         wait = date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)
         yield max(0.0, wait.total_seconds())

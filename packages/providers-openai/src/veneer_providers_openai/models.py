@@ -16,7 +16,7 @@ Models = tuple[Model, ...]
 
 
 def read_models(answer: object, prefix: str) -> Models:
-    """Read an upstream's list; what names no model is left out, and so is all but the API's fields.
+    """Read an upstream's list; each model once, without what is not of the API or names none.
 
     Reference: https://platform.openai.com/docs/api-reference/models/list
 
@@ -27,14 +27,14 @@ def read_models(answer: object, prefix: str) -> Models:
     items = answer.get("data", answer) if isinstance(answer, dict) else answer
     if not isinstance(items, list | None):
         raise InvalidProviderResponseError("The upstream's answer is no list of models.")
-    found = {
+    models = {
         item["id"]: model(
             prefix, item["id"], created=item.get("created"), owned_by=item.get("owned_by")
         )
         for item in items or ()
         if isinstance(item, dict) and _is_name(item.get("id"))
     }
-    return tuple(found.values())
+    return tuple(models.values())
 
 
 def model(prefix: str, name: str, created: object = None, owned_by: object = None) -> Model:

@@ -28,8 +28,12 @@ def _base_url(value: str) -> str:
         url = httpx2.URL(value)
     except httpx2.InvalidURL:
         url = httpx2.URL()
+    is_whole = (
+        url.scheme in {"http", "https"} and url.host and (url.port is None or 0 < url.port < 2**16)
+    )
     # What a URL may hold besides is credentials, which API_KEY is for, or would be lost on the way.
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or {*"?#"} & {*value}:
+    has_more = url.userinfo or {*"?# "} & {*value} or url.path.rstrip("/").endswith("/completions")
+    if not is_whole or has_more:
         raise ValueError("write it as http://host:8000/v1, and a key into API_KEY")
     return value
 

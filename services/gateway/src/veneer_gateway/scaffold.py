@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 _DISTRIBUTION_PREFIX = "veneer-providers-"
 _LONGEST_NAME = 24  # The package's own lines have the name in them, and end at 100.
-_TAKEN = frozenset({"dummy", "gateway", "openai", "protocol", "veneer"})
+_TAKEN = {"dummy", "gateway", "openai", "protocol", "veneer"}
 _SUFFIX = ".jinja"  # Keeps our own tools from reading the templates as code.
 
 
@@ -28,6 +28,8 @@ def write_provider(name: str, parent: Path) -> Path:
     """
     _check_name(name)
     folder = parent / f"{_DISTRIBUTION_PREFIX}{name}"
+    if folder.is_symlink():
+        raise ScaffoldError(f"{folder.name} is a symbolic link. Remove it, or take another name.")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ScaffoldError(f"{folder.name} exists already. Remove it, or take another name.")
 
@@ -76,17 +78,18 @@ def next_steps(name: str) -> list[str]:
 
 def _check_name(name: str) -> None:
     """See that `name` makes a model prefix, a distribution, a module, a class and variables."""
-    if name in _TAKEN:
-        raise ScaffoldError(
-            f"{name!r} is the name of a package or of variables that there are already. Take "
-            f"another: 'my-{name}' would do."
-        )
     better = re.sub(r"[^a-z0-9]+", "-", name.lower()).removeprefix(_DISTRIBUTION_PREFIX)
     better = better.lstrip("-0123456789")[:_LONGEST_NAME].strip("-") or "my-model"
+    better = f"my-{better}" if better in _TAKEN and name != better else better
     if name != better:
         raise ScaffoldError(
             f"{name!r} cannot name a provider. Take lower-case letters, digits and single dashes "
             f"between them, {_LONGEST_NAME} at most and a letter first: {better!r} would do."
+        )
+    if name in _TAKEN:
+        raise ScaffoldError(
+            f"{name!r} cannot name a provider: packages of Veneer, or variables that others "
+            f"read, are called so. {f'my-{name}'!r} would do."
         )
 
 
