@@ -31,8 +31,15 @@ def clone(target: Path) -> Path:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Give an environment in which `python3` is the Python that runs the tests, and no venv is."""
-    ours = ("COVERAGE_", "HATCH_", "HOST", "LOG_LEVEL", "PORT", "PYTHON", "VENEER_", "VIRTUAL_ENV")
+    """Give a reader's environment, in which `python3` is the Python that runs the tests.
+
+    No venv is in it, and nothing says that this is continuous integration: told so, pytest and
+    others print more than a reader sees.
+    """
+    ours = (
+        *("BUILD_NUMBER", "CI", "COLUMNS", "COVERAGE_", "HATCH_", "HOST", "LOG_LEVEL", "PORT"),
+        *("PYTHON", "VENEER_", "VIRTUAL_ENV"),
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     python = Path(sys.base_prefix) / "bin"
     return {**kept, "PATH": f"{python}:{kept['PATH']}", **changes}
