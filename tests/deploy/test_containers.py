@@ -235,3 +235,48 @@ services:
     assert models == ["acme/chat-1", "dummy/echo-1", "dummy/story-1"]
     assert answer.choices[0].message.content == "hello there"
     assert user == "10001"
+
+
+WORKERS = ("--env", "VENEER_WORKERS=2", "--read-only", "--cap-drop", "ALL")
+
+
+def workers(ident: str) -> list[str]:
+    """Give the process ids, within the container, of its workers."""
+    command = "import glob; [print(p.split('/')[2]) for p in glob.glob('/proc/[0-9]*/cmdline')"
+    command += " if open(p, 'rb').read().endswith(b'--worker\\0')]"
+    return docker("exec", ident, "python", "-c", command).split()
+
+
+@pytest.mark.usefixtures("image")
+def test_a_worker_that_is_killed_is_replaced_and_the_container_stops_cleanly() -> None:
+    with container(*WORKERS, "--tmpfs", "/tmp") as (ident, url):
+        before = workers(ident)
+        kill = "import os, sys; os.kill(int(sys.argv[1]), 9)"
+        docker("exec", ident, "python", "-c", kill, before[0])
+        deadline = time.monotonic() + 60
+        while len(after := workers(ident)) < 2 or before[0] in after:
+            assert time.monotonic() < deadline, after
+        models = httpx2.get(f"{url}/v1/models").json()
+        docker("stop", "--time", "20", ident)
+        code = json.loads(docker("inspect", ident))[0]["State"]["ExitCode"]
+
+    assert len(before) == 2
+    assert models["data"]
+    assert code == 0
+
+
+@pytest.mark.usefixtures("image")
+def test_a_container_that_can_write_nowhere_says_what_workers_need() -> None:
+    done = subprocess.run(
+        ["docker", "run", "--rm", *WORKERS, IMAGE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: VENEER_WORKERS above 1 needs a folder for temporary files, to count together. "
+        "TMPDIR names one; a container gets one by --tmpfs /tmp.\n"
+    )

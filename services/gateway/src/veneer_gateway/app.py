@@ -8,6 +8,7 @@ from werkzeug.routing import MapAdapter
 from veneer_gateway.connection import ExchangeConnection, WebsocketRefusal, admit
 from veneer_gateway.errors import respond_to_error
 from veneer_gateway.exchange import InFlight
+from veneer_gateway.metrics import Metrics
 from veneer_gateway.registry import Registry
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
@@ -22,13 +23,19 @@ class Gateway(Quart):
     asgi_http_class = ExchangeConnection
     asgi_websocket_class = WebsocketRefusal
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry, metrics_folder: str | None = None
+    ) -> None:
         # No folder of files beside the API.
         super().__init__("veneer_gateway", static_folder=None)
         self.settings = settings
         self.registry = registry
+        self.metrics = Metrics(metrics_folder)
         self.in_flight = InFlight(
-            settings.time_limits, settings.max_requests, settings.max_requests_per_provider
+            settings.time_limits,
+            settings.max_requests,
+            settings.max_requests_per_provider,
+            self.metrics,
         )
         admit(self, self.in_flight)
         self.is_draining = False
@@ -53,12 +60,15 @@ class Gateway(Quart):
         return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
 
 
-def create_app(settings: Settings, registry: Registry) -> Gateway:
+def create_app(
+    settings: Settings, registry: Registry, metrics_folder: str | None = None
+) -> Gateway:
     """Build the gateway that serves the adapters of `registry`.
 
-    The adapters start and stop with the application's ASGI lifespan.
+    The adapters start and stop with the application's ASGI lifespan. Processes that share a
+    `metrics_folder`, which PROMETHEUS_MULTIPROC_DIR must name, count as one.
     """
-    app = Gateway(settings, registry)
+    app = Gateway(settings, registry, metrics_folder)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         PROPAGATE_EXCEPTIONS=False,
@@ -67,7 +77,7 @@ def create_app(settings: Settings, registry: Registry) -> Gateway:
     app.url_map.merge_slashes = False
     app.register_blueprint(chat_routes(registry, settings.body_timeout_seconds))
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
-    app.register_blueprint(metrics_routes(app.in_flight))
+    app.register_blueprint(metrics_routes(app.metrics))
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)

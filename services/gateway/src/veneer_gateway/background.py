@@ -70,8 +70,8 @@ async def finish_stream(
 
 def _start(work: Coroutine[Any, Any, T], in_flight: InFlight) -> asyncio.Task[T]:
     task = asyncio.create_task(work)
-    in_flight.tasks.add(task)
-    task.add_done_callback(in_flight.tasks.discard)
+    in_flight.add(task)
+    task.add_done_callback(in_flight.discard)
     return task
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout, suppress
@@ -27,7 +28,9 @@ from veneer_gateway.patience import leave, run_aside
 from veneer_gateway.registry import RegistrationError, Registry
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
+from veneer_gateway.server import work
 from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
+from veneer_gateway.workers import METRICS_FOLDER, supervise
 from veneer_protocol import ApiError, Headers, RequestContext
 
 _SLACK_SECONDS = 3
@@ -40,17 +43,32 @@ def main() -> None:
 
 
 @main.command()
-def serve() -> None:
+@click.option("--worker", "is_worker", is_flag=True, hidden=True)
+def serve(*, is_worker: bool) -> None:
     """Serve the installed providers until SIGTERM or SIGINT."""
     settings = _prepare()
-    registry = _discover()
     try:
-        serve_until_signal(settings, registry)
+        if is_worker:
+            work(settings, _discover(), _supervisor(), os.environ[METRICS_FOLDER])
+        elif settings.workers > 1:
+            sys.exit(supervise(settings, os.environ))
+        else:
+            serve_until_signal(settings, _discover())
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(
             f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
             "HOST and PORT choose others."
         ) from None
+
+
+def _supervisor() -> socket.socket:
+    """Give what leads to the supervisor, apart from what a worker's own processes inherit."""
+    supervisor = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    return supervisor
 
 
 def _headers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Headers:

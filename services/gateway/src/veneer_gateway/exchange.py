@@ -43,25 +43,37 @@ class ProviderOverloadedError(RateLimitError):
 class InFlight:
     """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
 
-    def __init__(self, limits: TimeLimits, most: int, most_per_provider: int) -> None:
+    def __init__(
+        self, limits: TimeLimits, most: int, most_per_provider: int, metrics: Metrics
+    ) -> None:
         self.limits = limits
         """What time each of them may take."""
-        self.metrics = Metrics()
+        self.metrics = metrics
         """What is counted of them when they are over."""
         self._most = most
         self._most_per_provider = most_per_provider
         self._by_provider: Counter[str] = Counter()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.is_cutting = False
         """Whether what is still open is being cut, each with a word to its client."""
 
     def __len__(self) -> int:
-        return len(self.tasks)
+        return len(self._tasks)
 
     @property
     def is_full(self) -> bool:
         """Whether no more requests should be taken."""
-        return len(self.tasks) >= self._most
+        return len(self._tasks) >= self._most
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        """Have `task` among those that serve."""
+        self._tasks.add(task)
+        self.metrics.note_in_flight(len(self._tasks))
+
+    def discard(self, task: asyncio.Task[Any]) -> None:
+        """Have it there no longer."""
+        self._tasks.discard(task)
+        self.metrics.note_in_flight(len(self._tasks))
 
     def enter(self, provider: str) -> None:
         """Count one more request for `provider`, until `leave` is called.
@@ -82,14 +94,14 @@ class InFlight:
 
     async def finish(self, seconds: float) -> None:
         """Wait for what is being served, and cut what takes longer than `seconds`."""
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=seconds)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
         await self.cut()
 
     async def cut(self) -> None:
         """End what is being served, now."""
         self.is_cutting = True
-        tasks = set(self.tasks)
+        tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -137,7 +149,7 @@ class Exchange:
         self._is_given_up = False
         self._beside: set[asyncio.Task[None]] = set()
         self._send_seconds = 0.0
-        in_flight.tasks.add(self._task)
+        in_flight.add(self._task)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says, with the request id on the response."""
@@ -192,7 +204,7 @@ class Exchange:
     def end(self) -> None:
         """Count it, and write its one line into the log."""
         self.watch.stop()
-        self.in_flight.tasks.discard(self._task)
+        self.in_flight.discard(self._task)
         if self._is_given_up:
             return
         if self.provider is not None:

@@ -7,6 +7,7 @@ are not told apart.
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -33,9 +34,13 @@ class Served:
 
 
 class Metrics:
-    """The counters of one gateway."""
+    """The counters of one gateway; of all its workers where they share a `folder`.
 
-    def __init__(self) -> None:
+    The variable PROMETHEUS_MULTIPROC_DIR must then have named that folder from the start.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
         self._registry = CollectorRegistry()
         who = ("endpoint", "provider", "mode")
         self._requests = Counter(
@@ -76,8 +81,15 @@ class Metrics:
             "veneer_chunks", "Chunks that were sent.", ("provider",), registry=self._registry
         )
         self._in_flight = Gauge(
-            "veneer_requests_in_flight", "Requests being served.", registry=self._registry
+            "veneer_requests_in_flight",
+            "Requests being served.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
         )
+
+    def note_in_flight(self, count: int) -> None:
+        """Tell how many requests are being served now."""
+        self._in_flight.set(count)
 
     def observe(self, endpoint: str, served: Served) -> None:
         """Count a request to one of the gateway's endpoints."""
@@ -91,7 +103,10 @@ class Metrics:
         if served.chunks:
             self._chunks.labels(served.provider).inc(served.chunks)
 
-    def encode(self, in_flight: int) -> bytes:
-        """Give all that was counted, with how many requests are `in_flight`."""
-        self._in_flight.set(in_flight)
-        return generate_latest(self._registry)
+    def encode(self) -> bytes:
+        """Give all that was counted."""
+        if self._folder is None:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)

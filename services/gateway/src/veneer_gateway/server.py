@@ -28,8 +28,9 @@ log = logging.getLogger("veneer.server")
 def serve(settings: Settings, registry: Registry) -> None:
     """Serve until SIGTERM or SIGINT; open requests may then go on for `drain_seconds`.
 
-    A second signal cuts them at once, a third ends the process; so does the time that all limits
-    together allow, and five seconds.
+    It does so in this process alone, whatever `workers` says, which is for the command. A second
+    signal cuts them at once, a third ends the process; so does the time that all limits together
+    allow, and five seconds.
 
     Raises:
         OSError: the address cannot be bound.
@@ -37,6 +38,25 @@ def serve(settings: Settings, registry: Registry) -> None:
     # Bound before any adapter starts, so that a taken port is told at once.
     listener = listen(settings)
     asyncio.run(_serve_until_signal(create_app(settings, registry), settings, listener))
+
+
+def work(
+    settings: Settings, registry: Registry, supervisor: socket.socket, metrics_folder: str
+) -> None:
+    """Serve as `serve` does, on a port shared with others, for `supervisor`.
+
+    It is sent a byte once the adapters have started; when it is gone, that counts as a signal.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    app = create_app(settings, registry, metrics_folder)
+
+    @app.before_serving
+    async def tell() -> None:
+        supervisor.send(b"!")
+
+    asyncio.run(_serve_until_signal(app, settings, join(settings), supervisor))
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -47,6 +67,33 @@ def listen(settings: Settings) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+
+
+def join(settings: Settings) -> socket.socket:
+    """Bind `host` and `port` together with others of this user, each to get a share of the clients.
+
+    It does not listen yet, so that nobody waits for one that is not ready.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    shared = socket.socket(family)
+    try:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            shared.setsockopt(socket.SOL_SOCKET, option, 1)
+        if family == socket.AF_INET6:
+            shared.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        shared.bind((settings.host, settings.port))
+    except OSError:
+        shared.close()
+        raise
+    return shared
+
+
+def patience_seconds(settings: Settings) -> float:
+    """Give how long a process may take to end after it was told to."""
+    return settings.drain_seconds + settings.startup_timeout_seconds + _LAST_SECONDS
 
 
 async def serve_until(
@@ -63,7 +110,7 @@ async def serve_until(
     """
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    log.info("serving", extra={"url": url})
+    log.info("serving", extra={"url": url, "pid": os.getpid()})
     config = _config(settings, listener)
     drain = asyncio.create_task(_drain(app, settings.drain_seconds, stop, cut or asyncio.Event()))
     serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
@@ -92,23 +139,41 @@ async def _end(serving: asyncio.Task[None], app: Gateway) -> None:
     await app.stop()
 
 
-async def _serve_until_signal(app: Gateway, settings: Settings, listener: socket.socket) -> None:
+async def _serve_until_signal(
+    app: Gateway,
+    settings: Settings,
+    listener: socket.socket,
+    supervisor: socket.socket | None = None,
+) -> None:
     stop, cut = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     steps = iter((stop.set, cut.set))
-    patience = settings.drain_seconds + settings.startup_timeout_seconds + _LAST_SECONDS
     # A thread of its own, for an adapter may block the loop, or swallow its cancellation.
-    watchdog = threading.Timer(patience, _leave)
+    watchdog = threading.Timer(patience_seconds(settings), _leave)
     watchdog.daemon = True
 
-    def on_signal(_signal: int, _frame: FrameType | None) -> None:
+    def take_a_step() -> None:
         loop.call_soon_threadsafe(next(steps, _leave))
         if watchdog.ident is None:
             watchdog.start()
 
+    def on_signal(_signal: int, _frame: FrameType | None) -> None:
+        take_a_step()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    follower = asyncio.create_task(_wait_for_end(supervisor))
+    follower.add_done_callback(lambda task: None if task.cancelled() else take_a_step())
     await serve_until(stop, app, settings, listener, cut=cut)
+
+
+async def _wait_for_end(supervisor: socket.socket | None) -> None:
+    if supervisor is None:
+        await asyncio.Future()  # There is none who could end.
+    else:
+        supervisor.setblocking(False)
+        with suppress(OSError):
+            await asyncio.get_running_loop().sock_recv(supervisor, 1)  # It never sends anything.
 
 
 def _leave() -> None:
@@ -134,6 +199,7 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     config = Config()
     # Hypercorn makes a socket object of its own from the number, and closes it.
     config.bind = [f"fd://{listener.detach()}"]
+    config.backlog = _BACKLOG
     # Ours comes first, and is told to the clients.
     config.graceful_timeout = settings.drain_seconds + 60
     config.include_server_header = False

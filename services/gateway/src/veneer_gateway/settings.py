@@ -40,6 +40,8 @@ class Settings(BaseModel):
     """`PORT`: the port to bind; 0 takes a free one and logs it."""
     log_level: Annotated[LogLevel, BeforeValidator(_level)] = "info"
     """`LOG_LEVEL`: the least level that is logged."""
+    workers: Annotated[int, Field(ge=1)] = 1
+    """`VENEER_WORKERS`: how many processes serve the port; each has the limits below for itself."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
     max_requests: Annotated[int, Field(ge=1)] = 1000

@@ -2,16 +2,15 @@
 
 from quart import Blueprint, Response
 
-from veneer_gateway.exchange import InFlight
-from veneer_gateway.metrics import CONTENT_TYPE
+from veneer_gateway.metrics import CONTENT_TYPE, Metrics
 
 
-def metrics_routes(in_flight: InFlight) -> Blueprint:
+def metrics_routes(counted: Metrics) -> Blueprint:
     """Serve what is counted of the requests."""
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
     async def metrics() -> Response:
-        return Response(in_flight.metrics.encode(len(in_flight)), content_type=CONTENT_TYPE)
+        return Response(counted.encode(), content_type=CONTENT_TYPE)
 
     return routes
