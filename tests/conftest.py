@@ -1,6 +1,7 @@
 """What all tests share: a gateway with the dummy provider, and the official clients."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +13,26 @@ from veneer_providers_dummy import DummyAdapter
 # How fast a busy machine makes its first examples is no finding.
 settings.register_profile("veneer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("veneer")
+
+# Folders, and what their tests share of which there is but one: the ports that READMEs and pages
+# name, or a run of all wrong adapters. Each is left to one of the processes that run the tests.
+_GROUPS = {
+    "conformance": "wrong adapters",
+    "deploy": "ports",
+    "docs": "ports",
+    "packaging": "ports",
+    "readme": "ports",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what cannot run side by side, and begin with that."""
+    folders = {item: item.path.relative_to(Path(__file__).parent.parent).parts for item in items}
+    groups = {item: _GROUPS.get(folders[item][1]) for item in items}
+    for item, group in groups.items():
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: groups[item] is None)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from veneer_gateway.aside import leave, run_aside
 from veneer_gateway.diagnosis import (
     PROBE_TIMEOUT_SECONDS,
     Checkup,
@@ -24,7 +25,6 @@ from veneer_gateway.diagnosis import (
     without_secrets,
 )
 from veneer_gateway.logs import configure_logging
-from veneer_gateway.patience import leave, run_aside
 from veneer_gateway.registry import RegistrationError, Registry
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 
-from veneer_gateway.errors import adapter_call
 from veneer_gateway.patience import within
 from veneer_protocol import (
     ProviderAdapter,
@@ -144,22 +143,14 @@ class Registry:
     async def _start(
         self, provider: Provider, adapter: ProviderAdapter, timeout_seconds: float
     ) -> None:
-        async def start() -> None:
-            with adapter_call():
-                await adapter.startup()
-
         try:
-            await within(timeout_seconds, start(), "startup()")
+            await within(timeout_seconds, adapter.startup(), "startup()")
         except Exception as error:  # noqa: BLE001  Logged by fail().
             provider.fail(error, "provider did not start")
 
     async def _stop(self, adapter: ProviderAdapter, timeout_seconds: float) -> None:
-        async def stop() -> None:
-            with adapter_call():
-                await adapter.shutdown()
-
         try:
-            await within(timeout_seconds, stop(), "shutdown()")
+            await within(timeout_seconds, adapter.shutdown(), "shutdown()")
         except Exception:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
 

@@ -6,12 +6,10 @@ Reference: https://platform.openai.com/docs/api-reference/models
 import asyncio
 import itertools
 import logging
-from collections.abc import Sequence
 
 from openai.types import Model
 from quart import Blueprint, Response
 
-from veneer_gateway.errors import adapter_call
 from veneer_gateway.exchange import current_exchange
 from veneer_gateway.patience import within
 from veneer_gateway.registry import Registry
@@ -89,13 +87,8 @@ async def list_models(
     Raises:
         ApiError: it fails, takes longer than `timeout_seconds`, or gives what cannot be served.
     """
-
-    async def ask() -> Sequence[Model]:
-        with adapter_call():
-            return await adapter.list_models(context)
-
     try:
-        models = await within(timeout_seconds, ask(), "list_models()")
+        models = await within(timeout_seconds, adapter.list_models(context), "list_models()")
     except TimeoutError:
         raise UpstreamTimeoutError(
             f"The provider {adapter.name!r} did not list its models within {timeout_seconds:g} s."
