@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 
 from openai.types.chat import ChatCompletionChunk
 
-from veneer_gateway.errors import adapter_call
 from veneer_gateway.patience import within
 from veneer_gateway.registry import Provider, Registry
 from veneer_gateway.routes.models import list_models
@@ -152,8 +151,7 @@ async def _probe(adapter: ProviderAdapter, model: str, context: RequestContext, 
 async def _complete(
     adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
 ) -> None:
-    with adapter_call():
-        check_completion(await adapter.create_chat_completion(request, context))
+    check_completion(await adapter.create_chat_completion(request, context))
 
 
 async def _read(
@@ -163,9 +161,8 @@ async def _read(
     given = adapter.stream_chat_completion(request, context)
     # That it is a generator was seen to when the class was defined.
     async with aclosing(cast("AsyncGenerator[ChatCompletionChunk, None]", given)) as chunks:
-        with adapter_call():
-            async for chunk in chunks:
-                guard.check(chunk)
+        async for chunk in chunks:
+            guard.check(chunk)
     guard.end()
 
 
