@@ -10,8 +10,19 @@ from openai import AsyncOpenAI, OpenAI
 from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
 
-# How fast a busy machine makes its first examples is no finding.
-settings.register_profile("veneer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast a busy machine makes its first examples is no finding. The same examples each time: what
+# is new is looked for by `hatch run fuzz`.
+settings.register_profile(
+    "veneer",
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "fuzz", settings.get_profile("veneer"), max_examples=500, derandomize=False, print_blob=True
+)
 settings.load_profile("veneer")
 
 # Folders, and what their tests share of which there is but one: the ports that READMEs and pages

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from veneer_protocol import Headers, RequestContext
@@ -79,7 +79,6 @@ def test_headers_made_from_a_mapping_and_from_pairs_are_the_same() -> None:
 BYTES_OR_TEXT = st.binary(max_size=8) | st.text(max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(BYTES_OR_TEXT, BYTES_OR_TEXT), max_size=5))
 def test_every_name_that_is_listed_can_be_read(
     pairs: list[tuple[str | bytes, str | bytes]],

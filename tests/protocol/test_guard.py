@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types import CompletionUsage, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -208,7 +208,6 @@ def is_legal(chunks: Sequence[object]) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
 @given(STREAMS, st.booleans())
 def test_any_stream_is_made_legal_or_refused_once(
     chunks: list[object], include_usage: bool
@@ -236,7 +235,6 @@ def test_any_stream_is_made_legal_or_refused_once(
     assert not any(counted) or (include_usage and not sent[-1].choices)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(CHUNKS, max_size=5), st.booleans())
 def test_the_adapters_own_chunks_keep_their_values(
     chunks: list[ChatCompletionChunk], include_usage: bool
@@ -265,7 +263,6 @@ def test_a_completion_has_what_the_api_requires_null_or_not() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(), st.sampled_from(["stop", "length", "content_filter"]))
 def test_a_completion_keeps_its_values(text: str, reason: str) -> None:
     message = {"role": "assistant", "content": text}
@@ -298,7 +295,6 @@ def model(name: str) -> Model:
     return Model(id=name, object="model", created=0, owned_by="dummy")
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["d/a", "d/b", "d/a/b", "d", "/d/a", "D/a", "e/a", "dd/a", ""])))
 def test_models_are_listed_as_they_came_if_all_bear_the_prefix(ids: list[str]) -> None:
     models = [model(each) for each in ids]

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Mapping
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from pydantic import ValidationError
 
+from tests.protocol.strategies import REQUESTS
 from veneer_protocol import ChatCompletionRequest, InvalidRequestError, parse_request
 
 HELLO: dict[str, object] = {"role": "user", "content": "hello"}
@@ -259,34 +259,6 @@ def test_the_messages_cannot_be_added_to() -> None:
     assert isinstance(request_of().messages, tuple)
 
 
-SOME_TEXT = st.text(min_size=1, max_size=20)
-TEXT_PARTS = st.fixed_dictionaries({"type": st.just("text"), "text": SOME_TEXT})
-MESSAGES = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(["system", "user", "assistant"]),
-        "content": SOME_TEXT | st.lists(TEXT_PARTS, min_size=1, max_size=4),
-    },
-    optional={"name": st.text()},
-)
-REQUESTS = st.fixed_dictionaries(
-    {
-        "model": SOME_TEXT,
-        "messages": st.lists(MESSAGES, min_size=1, max_size=4),
-        "stream": st.just(True),
-    },
-    optional={
-        "stream_options": st.fixed_dictionaries({}, optional={"include_usage": st.booleans()}),
-        "temperature": st.floats(0, 2),
-        "top_p": st.floats(0, 1),
-        "max_tokens": st.integers(1, 2**63 - 1),
-        "stop": st.text() | st.lists(st.text(), min_size=1, max_size=4),
-        "user": st.text(),
-        "n": st.just(1),
-    },
-)
-
-
-@settings(max_examples=200, deadline=None)
 @given(REQUESTS)
 def test_a_valid_request_comes_through_unchanged(document: dict[str, object]) -> None:
     request = parse_request(json.dumps(document).encode())

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
@@ -48,7 +48,6 @@ def test_a_chunk_comes_back_from_its_frame(chunk: ChatCompletionChunk) -> None:
     assert back.model_dump(exclude_unset=True) == json.loads(data)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text())
 def test_any_text_comes_back_from_one_line_of_data(text: str) -> None:
     data = data_of(encode_event(REPLY.chunk(text)))

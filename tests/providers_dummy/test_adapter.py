@@ -1,7 +1,7 @@
 """The dummy adapter, asked as the gateway asks it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -220,7 +220,6 @@ async def test_it_fails_for_nothing_but_true(value: str) -> None:
     assert completion.choices[0].message.content == ECHO
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.text(min_size=1),
     st.sampled_from(MODELS),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from veneer_protocol import ChatCompletionRequest, FinishReason, Headers, RequestContext
@@ -131,7 +131,6 @@ def test_the_limit_counts_what_the_stop_sequence_left(
     assert cut(TEXT, stop=stop, max_tokens=limit) == Speech(words, reason)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text() | st.text("ab \n\t\u2028\x1c"))
 def test_the_words_of_a_speech_are_its_text_again(text: str) -> None:
     said = cut(text)
@@ -140,7 +139,6 @@ def test_the_words_of_a_speech_are_its_text_again(text: str) -> None:
     assert [word.strip() for word in said.words if word.strip()] == text.split()
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text("abc ", min_size=1), st.lists(st.text("abc ", max_size=2), min_size=1, max_size=4))
 def test_no_stop_sequence_is_ever_said(text: str, stops: list[str]) -> None:
     said = cut(text, stop=stops)
