@@ -69,6 +69,7 @@ PUBLIC = {
         "encode_model",
         "encode_models",
         "parse_request",
+        "request_schema",
         "usage",
     },
 }

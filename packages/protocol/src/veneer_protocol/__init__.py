@@ -22,6 +22,7 @@ from veneer_protocol.guard import StreamGuard, check_completion, check_models
 from veneer_protocol.parsing import parse_request
 from veneer_protocol.replies import FinishReason, Reply, usage
 from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
+from veneer_protocol.schema import request_schema
 from veneer_protocol.sse import DONE, encode_error, encode_event
 from veneer_protocol.text import TextAdapter
 
@@ -59,5 +60,6 @@ __all__ = [
     "encode_model",
     "encode_models",
     "parse_request",
+    "request_schema",
     "usage",
 ]

@@ -14,6 +14,7 @@ from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.metrics import metrics_routes
 from veneer_gateway.routes.models import model_routes
+from veneer_gateway.routes.openapi import openapi_routes
 from veneer_gateway.settings import Settings
 
 
@@ -79,6 +80,7 @@ def create_app(
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
     app.register_blueprint(metrics_routes(app.metrics))
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))
+    app.register_blueprint(openapi_routes())
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)
     app.before_serving(app.start)

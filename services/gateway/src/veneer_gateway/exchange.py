@@ -25,7 +25,9 @@ from veneer_protocol import (
     encode_error,
 )
 
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
+"""What a caller's own request id must look like to be kept."""
+
 _CUT_TIMEOUT_SECONDS = 2
 _GOODBYE_TIMEOUT_SECONDS = 1
 _KEEPALIVE = b": keepalive\n\n"
@@ -114,7 +116,7 @@ class Exchange:
     def __init__(self, scope: HTTPScope, in_flight: InFlight, send: ASGISendCallable) -> None:
         headers = Headers(scope["headers"])
         given = headers.get("x-request-id", "")
-        sane = _SANE_REQUEST_ID.fullmatch(given) is not None
+        sane = SANE_REQUEST_ID.fullmatch(given) is not None
         self.context = RequestContext(
             headers=headers, request_id=given if sane else f"req_{uuid.uuid4().hex}"
         )

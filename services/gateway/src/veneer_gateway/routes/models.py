@@ -38,17 +38,17 @@ def model_routes(registry: Registry, timeout_seconds: float) -> Blueprint:
         return Response(encode_models(models), content_type="application/json")
 
     # A client sends the slash of an id as it is or as %2F; both arrive here decoded.
-    @routes.get("/v1/models/<path:model_id>")
-    async def retrieve_model(model_id: str) -> Response:
+    @routes.get("/v1/models/<path:model>")
+    async def retrieve_model(model: str) -> Response:
         exchange = current_exchange()
-        adapter = registry.resolve(model_id)
+        adapter = registry.resolve(model)
         exchange.serve_by(adapter.name)
         with exchange.watch.answer():
             models = await list_models(adapter, exchange.context, timeout_seconds)
-        for model in models:
-            if model.id == model_id:
-                return Response(encode_model(model), content_type="application/json")
-        raise ModelNotFoundError(model_id)
+        for listed in models:
+            if listed.id == model:
+                return Response(encode_model(listed), content_type="application/json")
+        raise ModelNotFoundError(model)
 
     return routes
 
