@@ -21,7 +21,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "fuzz", settings.get_profile("veneer"), max_examples=500, derandomize=False, print_blob=True
+    "fuzz", settings.get_profile("veneer"), max_examples=300, derandomize=False, print_blob=True
 )
 settings.load_profile("veneer")
 
