@@ -53,6 +53,11 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, l
     return process.returncode, [json.loads(line)["event"] for line in log.splitlines()]
 
 
+def wait_for_event(process: subprocess.Popen[str], event: str) -> None:
+    assert process.stderr is not None
+    assert any(f'"event": "{event}"' in line for line in process.stderr)
+
+
 @pytest.mark.parametrize("command", [VENEER, [*COMMAND, "serve"]], ids=["module", "command"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_and_stops_cleanly(command: list[str], number: signal.Signals) -> None:
@@ -194,11 +199,51 @@ def test_a_second_signal_cuts_at_once() -> None:
             # Answered after the other was read, for the process has one thread.
             httpx2.get(f"{url}/healthz")
             process.send_signal(signal.SIGTERM)
-            assert process.stderr is not None
-            assert any('"event": "draining"' in line for line in process.stderr)
+            wait_for_event(process, "draining")
             code, _ = stop(process, signal.SIGTERM)
 
     assert code == 0
+
+
+def test_in_the_delay_it_is_not_ready_and_serves_new_requests() -> None:
+    with serving(VENEER_SHUTDOWN_DELAY_SECONDS="60") as (process, url):
+        process.send_signal(signal.SIGTERM)
+        wait_for_event(process, "draining")
+        ready = httpx2.get(f"{url}/readyz")
+        answer = httpx2.post(
+            f"{url}/v1/chat/completions",
+            json={"model": "dummy/echo-1", "messages": [{"role": "user", "content": "hi"}]},
+        )
+        # The second signal ends the delay, too.
+        code, events = stop(process, signal.SIGTERM)
+
+    assert ready.status_code == 503
+    assert answer.status_code == 200
+    assert code == 0
+    assert events[-1] == "stopped"
+
+
+def test_in_the_delay_no_connection_is_kept_for_another_request() -> None:
+    with (
+        serving(VENEER_SHUTDOWN_DELAY_SECONDS="60") as (process, url),
+        httpx2.Client(base_url=url) as http,
+    ):
+        before = http.get("/v1/models")
+        process.send_signal(signal.SIGTERM)
+        wait_for_event(process, "draining")
+        in_it = [http.get("/v1/models"), http.get("/nowhere")]
+
+    assert "connection" not in before.headers
+    assert [answer.headers["connection"] for answer in in_it] == ["close", "close"]
+
+
+def test_the_delay_ends_by_itself() -> None:
+    with serving(VENEER_SHUTDOWN_DELAY_SECONDS="1") as (process, _):
+        begun = time.monotonic()
+        code, _ = stop(process, signal.SIGTERM)
+
+    assert code == 0
+    assert time.monotonic() - begun >= 1
 
 
 def test_a_taken_port_is_named() -> None:

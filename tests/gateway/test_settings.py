@@ -21,6 +21,7 @@ def test_every_setting_has_its_variable() -> None:
             "VENEER_MAX_BODY_BYTES": "10",
             "VENEER_STARTUP_TIMEOUT_SECONDS": "7",
             "VENEER_MODELS_TIMEOUT_SECONDS": "0.5",
+            "VENEER_SHUTDOWN_DELAY_SECONDS": "3",
             "VENEER_DRAIN_SECONDS": "0",
         }
     )
@@ -32,6 +33,7 @@ def test_every_setting_has_its_variable() -> None:
         max_body_bytes=10,
         startup_timeout_seconds=7,
         models_timeout_seconds=0.5,
+        shutdown_delay_seconds=3,
         drain_seconds=0,
     )
 
@@ -61,6 +63,7 @@ def test_what_belongs_to_others_is_left_alone() -> None:
         ("LOG_LEVEL", "loud"),
         ("VENEER_MAX_BODY_BYTES", "0"),
         ("VENEER_MAX_BODY_BYTES", "16MB"),
+        ("VENEER_SHUTDOWN_DELAY_SECONDS", "-1"),
         ("VENEER_DRAIN_SECONDS", "-1"),
         ("VENEER_DRAIN_SECONDS", "nan"),
         ("VENEER_MODELS_TIMEOUT_SECONDS", "inf"),

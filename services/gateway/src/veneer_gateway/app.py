@@ -1,6 +1,6 @@
 """The Quart application: routes, errors, start and stop."""
 
-from quart import Quart
+from quart import Quart, Response
 from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
@@ -43,6 +43,7 @@ class Gateway(Quart):
         """Whether the process is on its way out: it serves what is open, and is not ready."""
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
+        self.after_request(self._let_go)
 
     async def start(self) -> None:
         """Start the adapters."""
@@ -59,6 +60,15 @@ class Gateway(Quart):
         if request is None:
             return super().create_url_adapter(request)
         return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
+
+    async def _let_go(self, response: Response) -> Response:
+        """Have the client open its next connection elsewhere, where this process is on its way out.
+
+        What is sent on an open one just as that is closed would be lost.
+        """
+        if self.is_draining:
+            response.headers["connection"] = "close"
+        return response
 
 
 def create_app(

@@ -26,11 +26,11 @@ log = logging.getLogger("veneer.server")
 
 
 def serve(settings: Settings, registry: Registry) -> None:
-    """Serve until SIGTERM or SIGINT; open requests may then go on for `drain_seconds`.
+    """Serve until SIGTERM or SIGINT, and then as `serve_until` does.
 
     It does so in this process alone, whatever `workers` says, which is for the command. A second
-    signal cuts them at once, a third ends the process; so does the time that all limits together
-    allow, and five seconds.
+    signal cuts what is open at once, a third ends the process; so does the time that all limits
+    together allow, and five seconds.
 
     Raises:
         OSError: the address cannot be bound.
@@ -93,7 +93,12 @@ def join(settings: Settings) -> socket.socket:
 
 def patience_seconds(settings: Settings) -> float:
     """Give how long a process may take to end after it was told to."""
-    return settings.drain_seconds + settings.startup_timeout_seconds + _LAST_SECONDS
+    return (
+        settings.shutdown_delay_seconds
+        + settings.drain_seconds
+        + settings.startup_timeout_seconds
+        + _LAST_SECONDS
+    )
 
 
 async def serve_until(
@@ -106,14 +111,16 @@ async def serve_until(
 ) -> None:
     """Serve `app` on `listener`, which is closed in the end, until `stop` is set.
 
-    Open requests may then go on for `drain_seconds`, or until `cut` is set.
+    It is not ready then, takes new requests for `shutdown_delay_seconds` more, and lets open ones
+    go on for `drain_seconds`; `cut` ends both.
     """
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("serving", extra={"url": url, "pid": os.getpid()})
     config = _config(settings, listener)
-    drain = asyncio.create_task(_drain(app, settings.drain_seconds, stop, cut or asyncio.Event()))
-    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
+    close = asyncio.Event()
+    drain = asyncio.create_task(_drain(app, settings, stop, close, cut or asyncio.Event()))
+    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=close.wait))
     try:
         with heartbeat():
             await asyncio.wait({drain, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,18 +188,31 @@ def _leave() -> None:
     os._exit(1)
 
 
-async def _drain(app: Gateway, seconds: float, stop: asyncio.Event, cut: asyncio.Event) -> None:
-    """Cut, some time after `stop`, the requests for which Hypercorn would wait for ever.
+async def _drain(
+    app: Gateway,
+    settings: Settings,
+    stop: asyncio.Event,
+    close: asyncio.Event,
+    cut: asyncio.Event,
+) -> None:
+    """Go from `stop` by `close`, when new connections are refused, to the cut of what is open.
 
-    Its own limit does nothing on CPython 3.12 and newer.
+    Hypercorn would wait for that for ever: its own limit does nothing on CPython 3.12 and newer.
     """
     await stop.wait()
     app.is_draining = True
+    seconds = settings.drain_seconds
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
+    await _wait(cut, settings.shutdown_delay_seconds)
+    close.set()
+    await _wait(cut, seconds)
+    await app.in_flight.cut()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await cut.wait()
-    await app.in_flight.cut()
+            await event.wait()
 
 
 def _config(settings: Settings, listener: socket.socket) -> Config:

@@ -62,10 +62,15 @@ class Settings(BaseModel):
     """`VENEER_STARTUP_TIMEOUT_SECONDS`: how long a provider may take to start, or to stop."""
     models_timeout_seconds: Annotated[float, Field(gt=0)] = 5
     """`VENEER_MODELS_TIMEOUT_SECONDS`: how long a provider may take to list its models."""
-    drain_seconds: Annotated[float, Field(ge=0)] = 8
-    """`VENEER_DRAIN_SECONDS`: how long open requests may go on after SIGTERM.
+    shutdown_delay_seconds: Annotated[float, Field(ge=0)] = 0
+    """`VENEER_SHUTDOWN_DELAY_SECONDS`: how long new requests are taken after SIGTERM.
 
-    Below the ten seconds after which `docker stop` kills.
+    `/readyz` says 503 meanwhile, so that a proxy sends elsewhere before it would be refused.
+    """
+    drain_seconds: Annotated[float, Field(ge=0)] = 8
+    """`VENEER_DRAIN_SECONDS`: how long open requests may go on after that.
+
+    With the delay, below the ten seconds after which `docker stop` kills.
     """
 
     @property
