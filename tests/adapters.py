@@ -1,6 +1,7 @@
 """Small real adapters, each with one habit."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -117,6 +118,22 @@ class StubbornAdapter(PlainAdapter):
         while True:
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
+
+
+class LeavingAdapter(PlainAdapter):
+    """Starts a task that ends the process as if all were well."""
+
+    def __init__(self) -> None:
+        super().__init__("leaving")
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        async def leave() -> None:
+            sys.exit(0)
+
+        await asyncio.create_task(leave())
+        raise AssertionError("the process is gone")
 
 
 class TirelessAdapter(PlainAdapter):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
@@ -244,6 +244,41 @@ def test_the_delay_ends_by_itself() -> None:
 
     assert code == 0
     assert time.monotonic() - begun >= 1
+
+
+def test_a_server_that_ends_unasked_is_a_failure_and_no_clean_exit() -> None:
+    program = OWN_PROGRAM.replace(
+        "server._LAST_SECONDS = 0",
+        """
+plain = server._config
+def config(*arguments):
+    # What Hypercorn does of its own accord: it leaves after so many requests.
+    config = plain(*arguments)
+    config.max_requests = 1
+    return config
+server._config = config
+""",
+    )
+    with serving(sys.executable, "-c", program, "PlainAdapter") as (process, url):
+        for _ in range(2):
+            httpx2.get(f"{url}/healthz")
+        _, log = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert "nobody had asked for it" in log
+
+
+def test_a_task_of_an_adapter_that_exits_with_0_does_not_end_the_process_with_0() -> None:
+    with serving(sys.executable, "-c", OWN_PROGRAM, "LeavingAdapter") as (process, url):
+        with suppress(httpx2.HTTPError):  # An answer may still come through.
+            httpx2.post(
+                f"{url}/v1/chat/completions",
+                json={"model": "leaving/x", "messages": [{"role": "user", "content": "hi"}]},
+            )
+        _, log = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert "called sys.exit()" in log
 
 
 def test_a_taken_port_is_named() -> None:

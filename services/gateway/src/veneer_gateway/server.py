@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -34,10 +36,11 @@ def serve(settings: Settings, registry: Registry) -> None:
 
     Raises:
         OSError: the address cannot be bound.
+        RuntimeError: the server came to its end unasked.
     """
     # Bound before any adapter starts, so that a taken port is told at once.
     listener = listen(settings)
-    asyncio.run(_serve_until_signal(create_app(settings, registry), settings, listener))
+    _run(_serve_until_signal(create_app(settings, registry), settings, listener))
 
 
 def work(
@@ -49,6 +52,7 @@ def work(
 
     Raises:
         OSError: the address cannot be bound.
+        RuntimeError: the server came to its end unasked.
     """
     app = create_app(settings, registry, metrics_folder)
 
@@ -56,7 +60,15 @@ def work(
     async def tell() -> None:
         supervisor.send(b"!")
 
-    asyncio.run(_serve_until_signal(app, settings, join(settings), supervisor))
+    _run(_serve_until_signal(app, settings, join(settings), supervisor))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(serving)
+    except SystemExit as error:
+        # Its status may be 0, which would look as if a signal had asked for the end.
+        raise RuntimeError("A task of a provider called sys.exit().") from error
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -113,6 +125,9 @@ async def serve_until(
 
     It is not ready then, takes new requests for `shutdown_delay_seconds` more, and lets open ones
     go on for `drain_seconds`; `cut` ends both.
+
+    Raises:
+        RuntimeError: the server came to its end unasked.
     """
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -128,6 +143,8 @@ async def serve_until(
     finally:
         drain.cancel()
         await _end(serving, app)
+    if not stop.is_set():
+        raise RuntimeError("The server came to its end, and nobody had asked for it.")
     log.info("stopped")
 
 
