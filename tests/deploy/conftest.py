@@ -1,9 +1,15 @@
-"""Docker, if it is to be had; and if not, a loud word about it."""
+"""Docker, if it is to be had, and the image; if not, a loud word about it."""
 
 import os
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.checkout import clone
+from tests.deploy.engine import IMAGE
+from tests.deploy.engine import docker as run_docker
 
 LOUD = """
 ================================================================================
@@ -31,3 +37,16 @@ def docker(pytestconfig: pytest.Config) -> None:
     assert reporter is not None
     reporter.write_line(LOUD, red=True, bold=True)
     pytest.skip("docker does not answer")
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="session")
+def image(docker: None, checkout: Path) -> Iterator[str]:
+    """The image as the README builds it, under a name of its own."""
+    run_docker("build", "--tag", IMAGE, ".", cwd=checkout)
+    yield IMAGE
+    run_docker("rmi", "--force", IMAGE)

@@ -5,80 +5,18 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 from openai import OpenAI
 
-from tests.checkout import ROOT, clone, environment, is_listening
+from tests.checkout import ROOT, is_listening
+from tests.deploy.engine import IMAGE, container, docker, wait_for_health
 
-IMAGE = "veneer-test"
 PROJECT = "veneer-test"
 
 pytestmark = pytest.mark.usefixtures("docker")
-
-
-def docker(*arguments: str, cwd: Path = ROOT, **variables: str) -> str:
-    done = subprocess.run(
-        ["docker", *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout.strip()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            httpx2.get(url).raise_for_status()
-        except httpx2.HTTPError:
-            assert time.monotonic() < deadline, f"{url} does not answer"
-            time.sleep(0.2)
-        else:
-            return
-
-
-def wait_for_health(container: str) -> str:
-    deadline = time.monotonic() + 60
-    while True:
-        state: str = json.loads(docker("inspect", container))[0]["State"]["Health"]["Status"]
-        if state != "starting" or time.monotonic() > deadline:
-            return state
-        time.sleep(0.2)
-
-
-@contextmanager
-def container(*options: str, image: str = IMAGE) -> Iterator[tuple[str, str]]:
-    """Run the image, its port published, and give the container's id and URL."""
-    port = next((o.removeprefix("PORT=") for o in options if o.startswith("PORT=")), "3000")
-    ident = docker("run", "--detach", "--publish", f"127.0.0.1::{port}", *options, image)
-    try:
-        published = docker("port", ident, port).splitlines()[0]
-        wait_for(f"http://{published}/readyz")
-        yield ident, f"http://{published}"
-    finally:
-        docker("rm", "--force", ident)
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clone(tmp_path_factory.mktemp("clone"))
-
-
-@pytest.fixture(scope="module")
-def image(checkout: Path) -> Iterator[str]:
-    """The image as the README builds it, under a name of its own."""
-    docker("build", "--tag", IMAGE, ".", cwd=checkout)
-    yield IMAGE
-    docker("rmi", "--force", IMAGE)
 
 
 @pytest.fixture(scope="module")
