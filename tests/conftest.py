@@ -25,25 +25,33 @@ settings.register_profile(
 )
 settings.load_profile("veneer")
 
-# Folders, and what their tests share of which there is but one: the ports that READMEs and pages
-# name, or a run of all wrong adapters. Each is left to one of the processes that run the tests.
+# Folders and files, and what their tests share of which there is but one: the ports that READMEs
+# and pages name, an image, or a run of all wrong adapters. Each is left to one of the processes
+# that run the tests.
 _GROUPS = {
     "conformance": "wrong adapters",
-    "deploy": "ports",
+    "deploy/test_containers.py": "ports",
+    "deploy": "image",
     "docs": "ports",
     "packaging": "ports",
     "readme": "ports",
 }
 
 
+# First, for pytest-xdist looks for groups in the same hook, and would find none.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what cannot run side by side, and begin with that."""
-    folders = {item: item.path.relative_to(Path(__file__).parent.parent).parts for item in items}
-    groups = {item: _GROUPS.get(folders[item][1]) for item in items}
+    groups = {item: _group(item.path) for item in items}
     for item, group in groups.items():
         if group is not None:
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: groups[item] is None)
+
+
+def _group(path: Path) -> str | None:
+    _, *parts = path.relative_to(Path(__file__).parent.parent).parts
+    return _GROUPS.get("/".join(parts), _GROUPS.get(parts[0]))
 
 
 @pytest.fixture(scope="session")
