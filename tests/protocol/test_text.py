@@ -1,5 +1,6 @@
 """One method makes an adapter; and of two methods, either is enough."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -203,3 +204,55 @@ async def test_a_text_stream_that_is_closed_closes_what_generates_it() -> None:
     await stream.aclose()  # type: ignore[attr-defined]
 
     assert closed == [True]
+
+
+async def test_a_stream_that_never_waits_holds_up_nobody_where_it_is_put_together() -> None:
+    class Endless(Pieces):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            reply = Reply(model=request.model)
+            while True:
+                yield reply.chunk("word ")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await Endless().create_chat_completion(ask("pieces/one"), CONTEXT)
+
+
+async def test_an_adapter_that_says_nothing_without_end_holds_up_nobody() -> None:
+    class Mute(TextAdapter):
+        name = "mute"
+        models = ("one",)
+
+        async def generate(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[str]:
+            while True:
+                yield ""
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await Mute().create_chat_completion(ask("mute/one"), CONTEXT)
+
+
+async def test_a_stream_that_is_too_long_to_be_put_together_is_refused() -> None:
+    class Long(Pieces):
+        is_closed = False
+
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            reply = Reply(model=request.model)
+            try:
+                while True:
+                    yield reply.chunk("word " * 1024 * 1024)
+            finally:
+                self.is_closed = True
+
+    adapter = Long()
+
+    with pytest.raises(InvalidProviderResponseError, match="64 Mi characters"):
+        await adapter.create_chat_completion(ask("pieces/one"), CONTEXT)
+
+    assert adapter.is_closed

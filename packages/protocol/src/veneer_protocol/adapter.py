@@ -47,7 +47,8 @@ class ProviderAdapter(ABC):
     finishes_in_background: bool = False
     """Whether a method that has begun an answer goes on when the client leaves.
 
-    For back ends that must not be interrupted. The process still ends it when it stops.
+    For back ends that must not be interrupted. It is still ended where it takes longer, or says
+    more, than any answer may, and when the process stops.
     """
 
     @property

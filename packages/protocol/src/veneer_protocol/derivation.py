@@ -1,44 +1,54 @@
 """A stream of chunks to one completion, and one completion to a stream."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from io import StringIO
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from veneer_protocol.errors import InvalidProviderResponseError
 from veneer_protocol.guard import StreamGuard
 
 # What a completion and its chunks have in common, beside choices and usage.
 _SHARED = {"id", "created", "model", "service_tier", "system_fingerprint"}
+_CHUNKS_BETWEEN_PAUSES = 16
+_MEBI = 1024 * 1024
+_MOST_MEBICHARACTERS = 64
 
 
 async def assemble(chunks: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:
     """Read `chunks` to their end, close them, and give them as one completion.
 
     Raises:
-        ApiError: what the stream raised, or how it broke the rules of a stream.
+        ApiError: what the stream raised, how it broke the rules of a stream, or that it is longer
+            than an answer can be.
     """
     guard = StreamGuard(include_usage=True)
-    legal: list[ChatCompletionChunk] = []
+    texts, seen = _Texts(), 0
     async with AsyncExitStack() as closing:
         if isinstance(chunks, AsyncGenerator):
             closing.push_async_callback(chunks.aclose)
         async for given in chunks:
             if (chunk := guard.check(given)) is not None:
-                legal.append(chunk)
+                texts.add(chunk)
+            seen += 1
+            if seen % _CHUNKS_BETWEEN_PAUSES == 0:
+                # One that is always ready would hold up all others, and could not be cancelled.
+                await asyncio.sleep(0)
     counted = guard.end()
-    choices = [chunk.choices[0] for chunk in legal]
     answer = {
-        **legal[0].model_dump(include=_SHARED, exclude_unset=True),
+        **texts.first.model_dump(include=_SHARED, exclude_unset=True),
         "object": "chat.completion",
         "choices": [
             {
                 "index": 0,
                 "message": {
                     "role": "assistant",
-                    "content": "".join(choice.delta.content or "" for choice in choices),
-                    "refusal": "".join(choice.delta.refusal or "" for choice in choices) or None,
+                    "content": texts.content.getvalue(),
+                    "refusal": texts.refusal.getvalue() or None,
                 },
-                "finish_reason": choices[-1].finish_reason,
+                "finish_reason": texts.last.choices[0].finish_reason,
                 "logprobs": None,
             }
         ],
@@ -46,6 +56,28 @@ async def assemble(chunks: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion
     if counted is not None:
         answer["usage"] = counted.usage
     return ChatCompletion.model_validate(answer)
+
+
+class _Texts:
+    """What is kept of a stream: not its chunks, which take a kilobyte each."""
+
+    first: ChatCompletionChunk
+    last: ChatCompletionChunk
+
+    def __init__(self) -> None:
+        self.content = StringIO()
+        self.refusal = StringIO()
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        self.first, self.last = getattr(self, "first", chunk), chunk
+        delta = chunk.choices[0].delta
+        self.content.write(delta.content or "")
+        self.refusal.write(delta.refusal or "")
+        if self.content.tell() + self.refusal.tell() > _MOST_MEBICHARACTERS * _MEBI:
+            raise InvalidProviderResponseError(
+                f"The provider's stream has more than {_MOST_MEBICHARACTERS} Mi characters, too "
+                "many for one answer."
+            )
 
 
 def split(completion: ChatCompletion) -> Iterator[ChatCompletionChunk]:

@@ -1,5 +1,6 @@
 """An adapter of one method, for a back end that says text."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -66,4 +67,6 @@ class TextAdapter(ProviderAdapter, ABC):
                     )
                 if piece:
                     yield reply.chunk(piece)
+                else:  # One that says nothing without end must not hold up all others.
+                    await asyncio.sleep(0)
         yield reply.last_chunk()
