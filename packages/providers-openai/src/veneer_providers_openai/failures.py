@@ -146,10 +146,7 @@ class Call:
                     what = f"could not be reached within {upstream.connect_timeout_seconds:g} s"
                 return UpstreamTimeoutError(f"The upstream {name} {what}.")
             case httpx2.ConnectError() | httpx2.ProxyError():
-                way = " (by way of a proxy)" if is_proxied(upstream.base_url) else ""
-                return UpstreamError(
-                    f"The upstream {name} cannot be reached{way}.", code="upstream_unreachable"
-                )
+                return self._unreachable(cause)
             case httpx2.LocalProtocolError():
                 return InvalidRequestError(
                     "A header of the request cannot be sent on: its name or value has a line break "
@@ -164,9 +161,30 @@ class Call:
                     f"The upstream {name} broke the connection off.", code="upstream_disconnected"
                 )
 
+    def _unreachable(self, cause: BaseException) -> ApiError:
+        name = repr(self.upstream.name)
+        if reason := _distrust(cause):
+            return UpstreamError(
+                f"The certificate of the upstream {name} is refused: {reason}.",
+                code="upstream_certificate_refused",
+            )
+        way = " (by way of a proxy)" if is_proxied(self.upstream.base_url) else ""
+        return UpstreamError(
+            f"The upstream {name} cannot be reached{way}.", code="upstream_unreachable"
+        )
+
     def _shown(self, words: str | None) -> str:
         # Any header may be a secret, and the gateway logs what an upstream says of its failure.
         return untraced(self.headers).hide_in(words or "")[:_LONGEST_SHOWN]
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """Give why a certificate is refused, without the names in it, if that is behind `error`."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.partition(",")[0]
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
