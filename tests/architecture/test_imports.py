@@ -27,6 +27,7 @@ ALLOWED = {
     },
     "veneer_gateway": {
         "click",
+        "h11",
         "hypercorn",
         "jinja2",
         "prometheus_client",

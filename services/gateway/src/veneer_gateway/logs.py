@@ -41,6 +41,13 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It warns of each write to a client that has left, without saying whose.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").addFilter(_is_no_lost_client)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
+
+
+def _is_no_lost_client(record: logging.LogRecord) -> bool:
+    """Tell whether `record` is more than a client that took nothing until its time was over."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, TimeoutError) and "client_connected_cb" in record.getMessage())

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -15,7 +16,9 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from veneer_gateway.app import Gateway, create_app
+from veneer_gateway.descriptors import raise_descriptor_limit
 from veneer_gateway.heartbeat import heartbeat
+from veneer_gateway.http1 import speak_http1_only
 from veneer_gateway.registry import Registry
 from veneer_gateway.settings import Settings
 
@@ -23,6 +26,7 @@ _BACKLOG = 1024
 # Short, so that drain and end stay within the ten seconds that `docker stop` waits.
 _STUCK_AFTER_SECONDS = 0.5
 _LAST_SECONDS = 5
+_MOST_SECONDS_UNREAD = 300
 
 log = logging.getLogger("veneer.server")
 
@@ -64,6 +68,7 @@ def work(
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
+    raise_descriptor_limit()
     try:
         asyncio.run(serving)
     except SystemExit as error:
@@ -132,6 +137,8 @@ async def serve_until(
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("serving", extra={"url": url, "pid": os.getpid()})
+    _give_up_on_who_stops_reading(listener)
+    speak_http1_only()
     config = _config(settings, listener)
     close = asyncio.Event()
     drain = asyncio.create_task(_drain(app, settings, stop, close, cut or asyncio.Event()))
@@ -232,6 +239,16 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
+def _give_up_on_who_stops_reading(listener: socket.socket) -> None:
+    """Have the system reset such a connection; neither Hypercorn nor asyncio would ever let it go.
+
+    Connections inherit the option.
+    """
+    if sys.platform == "linux":
+        milliseconds = _MOST_SECONDS_UNREAD * 1000
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
 def _config(settings: Settings, listener: socket.socket) -> Config:
     config = Config()
     # Hypercorn makes a socket object of its own from the number, and closes it.
@@ -240,6 +257,7 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     # Ours comes first, and is told to the clients.
     config.graceful_timeout = settings.drain_seconds + 60
     config.include_server_header = False
+    config.h11_max_incomplete_size = settings.max_header_bytes
     # Its access log would hold decoded paths, in which a line break forges a line.
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
