@@ -8,9 +8,10 @@ import httpx2
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from tests.adapters import PlainAdapter
+from tests.adapters import PlainAdapter, TirelessAdapter
 from tests.contract.test_cancellation import SOON, ask, leave, read_until
 from tests.contract.test_chat import HELLO
+from veneer_gateway import Settings
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import ChatCompletionRequest, RateLimitError, Reply, RequestContext
 
@@ -156,3 +157,41 @@ def test_the_process_waits_for_it_and_then_ends_it(stream: bool, chunks_before: 
         gateway.wait_for_open_requests(1)
 
     assert adapter.was_cancelled
+
+
+@WINDOWS
+def test_it_takes_no_longer_than_any_request(
+    stream: bool, chunks_before: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    adapter = DutifulAdapter(chunks_before=chunks_before)
+    settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, total_timeout_seconds=1)
+
+    with running_gateway(adapter, settings=settings) as gateway:
+        connection = ask(gateway, "dutiful/one", stream=stream)
+        assert adapter.is_waiting.wait(SOON)
+        leave(connection, abruptly=True)
+        gateway.wait_for_open_requests(0)
+
+    assert adapter.was_cancelled
+    assert "adapter failed in the background" in caplog.text
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_it_says_no_more_than_any_answer(leaves: bool) -> None:
+    class Tireless(TirelessAdapter):
+        finishes_in_background = True
+
+    adapter = Tireless()
+    settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, max_answer_bytes=5_000_000)
+
+    with running_gateway(adapter, settings=settings) as gateway:
+        connection = ask(gateway, "tireless/one", stream=True)
+        if leaves:
+            read_until(connection, b"word ")
+            leave(connection, abruptly=True)
+        else:
+            read_until(connection, b"answer_too_long")
+            connection.close()
+
+        assert adapter.was_closed.wait(SOON)
+        gateway.wait_for_open_requests(0)

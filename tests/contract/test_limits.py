@@ -245,3 +245,38 @@ def test_one_provider_that_is_slow_does_not_take_the_place_of_the_others() -> No
         last = ask(gateway, "patient/one", stream=True)
         gateway.wait_for_open_requests(1)
         leave(last, abruptly=False)
+
+
+@pytest.mark.parametrize(("most", "is_too_long"), [(10_000, True), (10_000_000, False)])
+def test_a_plain_answer_that_is_too_long_is_a_502(most: int, is_too_long: bool) -> None:
+    class Talkative(PlainAdapter):
+        async def create_chat_completion(self, request, context):  # type: ignore[no-untyped-def]
+            return Reply(model=request.model).completion("word " * 2000)
+
+    with running_gateway(Talkative(), settings=limited(max_answer_bytes=most)) as gateway:
+        response = post(gateway, "plain/one", stream=False)
+
+    assert response.status_code == (502 if is_too_long else 200)
+    assert is_too_long == ("answer_too_long" in response.text)
+
+
+def test_a_stream_that_is_too_long_ends_in_an_error_frame_and_its_adapter_is_closed() -> None:
+    adapter = TirelessAdapter()
+
+    with running_gateway(adapter, settings=limited(max_answer_bytes=100_000)) as gateway:
+        text = post(gateway, "tireless/one", stream=True).text
+        gateway.wait_for_open_requests(0)
+
+    last = text.rstrip().rpartition("data: ")[2]
+    assert json.loads(last)["error"]["code"] == "answer_too_long"
+    assert "[DONE]" not in text
+    assert 90_000 < len(text) < 101_000
+    assert adapter.was_closed.is_set()
+
+
+def test_a_stream_whose_first_chunk_is_too_long_is_a_502() -> None:
+    with running_gateway(TirelessAdapter(), settings=limited(max_answer_bytes=100)) as gateway:
+        response = post(gateway, "tireless/one", stream=True)
+
+    assert response.status_code == 502
+    assert response.json()["error"]["code"] == "answer_too_long"

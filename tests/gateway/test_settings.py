@@ -19,6 +19,8 @@ def test_every_setting_has_its_variable() -> None:
             "PORT": "8080",
             "LOG_LEVEL": "DEBUG",
             "VENEER_MAX_BODY_BYTES": "10",
+            "VENEER_MAX_HEADER_BYTES": "2048",
+            "VENEER_MAX_ANSWER_BYTES": "11",
             "VENEER_STARTUP_TIMEOUT_SECONDS": "7",
             "VENEER_MODELS_TIMEOUT_SECONDS": "0.5",
             "VENEER_SHUTDOWN_DELAY_SECONDS": "3",
@@ -31,6 +33,8 @@ def test_every_setting_has_its_variable() -> None:
         port=8080,
         log_level="debug",
         max_body_bytes=10,
+        max_header_bytes=2048,
+        max_answer_bytes=11,
         startup_timeout_seconds=7,
         models_timeout_seconds=0.5,
         shutdown_delay_seconds=3,
@@ -63,7 +67,12 @@ def test_what_belongs_to_others_is_left_alone() -> None:
         ("LOG_LEVEL", "loud"),
         ("VENEER_MAX_BODY_BYTES", "0"),
         ("VENEER_MAX_BODY_BYTES", "16MB"),
+<<<<<<< HEAD
         ("VENEER_SHUTDOWN_DELAY_SECONDS", "-1"),
+=======
+        ("VENEER_MAX_HEADER_BYTES", "1023"),
+        ("VENEER_MAX_ANSWER_BYTES", "0"),
+>>>>>>> 0bc6940 (Bound headers and answers, and refuse two lengths)
         ("VENEER_DRAIN_SECONDS", "-1"),
         ("VENEER_DRAIN_SECONDS", "nan"),
         ("VENEER_MODELS_TIMEOUT_SECONDS", "inf"),

@@ -38,7 +38,7 @@ class Gateway(Quart):
             settings.max_requests_per_provider,
             self.metrics,
         )
-        admit(self, self.in_flight)
+        admit(self, self.in_flight, settings.max_header_bytes)
         self.is_draining = False
         """Whether the process is on its way out: it serves what is open, and is not ready."""
         self.is_stopping = False
@@ -86,7 +86,9 @@ def create_app(
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False
-    app.register_blueprint(chat_routes(registry, settings.body_timeout_seconds))
+    app.register_blueprint(
+        chat_routes(registry, settings.body_timeout_seconds, settings.max_answer_bytes)
+    )
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
     app.register_blueprint(metrics_routes(app.metrics))
     app.register_blueprint(health_routes(registry, lambda: app.is_draining))

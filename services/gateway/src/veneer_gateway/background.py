@@ -9,7 +9,9 @@ from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.errors import adapter_call
 from veneer_gateway.exchange import InFlight
+from veneer_gateway.length import Length
 from veneer_gateway.streaming import close_stream
+from veneer_protocol import encode_event
 
 T = TypeVar("T")
 
@@ -17,8 +19,16 @@ log = logging.getLogger("veneer.background")
 
 
 async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
-    """Await `work`, which goes on as one of the tasks in flight when the caller is cancelled."""
-    task = _start(work, in_flight)
+    """Await `work`, which goes on as one of the tasks in flight when the caller is cancelled.
+
+    As long as any request may take.
+    """
+
+    async def bounded() -> T:
+        async with asyncio.timeout(in_flight.limits.total):
+            return await work
+
+    task = _start(bounded(), in_flight)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -27,11 +37,12 @@ async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
 
 
 async def finish_stream(
-    chunks: AsyncIterator[ChatCompletionChunk], in_flight: InFlight
+    chunks: AsyncIterator[ChatCompletionChunk], in_flight: InFlight, length: Length
 ) -> AsyncGenerator[ChatCompletionChunk, None]:
     """Give `chunks`, which go on to their end in a task in flight when this is closed.
 
-    While it is read, a slow reader slows them as ever.
+    While it is read, a slow reader slows them as ever. Then they add to `length` here, and take as
+    long as any request may.
     """
     queue: asyncio.Queue[ChatCompletionChunk | Exception | None] = asyncio.Queue(maxsize=1)
     is_read = True
@@ -44,9 +55,12 @@ async def finish_stream(
 
     async def pump() -> None:
         try:
-            with adapter_call():
-                async for chunk in chunks:
-                    await hand_over(chunk)
+            async with asyncio.timeout(in_flight.limits.total):
+                with adapter_call():
+                    async for chunk in chunks:
+                        if not is_read:
+                            length.add(encode_event(chunk))
+                        await hand_over(chunk)
         except Exception as error:
             if not is_read:
                 log.exception("adapter failed in the background")

@@ -171,7 +171,7 @@ class Exchange:
         """Answer with `error`, without the application."""
         self.facts["error"] = error.code
         headers = [(b"content-type", b"application/json")]
-        if self._http_version != "2":
+        if self._http_version not in {"2", "3"}:
             headers.append((b"connection", b"close"))  # The body may still be on its way.
         if error.retry_after_seconds is not None:
             headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_seconds)))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from veneer_gateway.watch import TimeLimits
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical", "off"]
 
@@ -44,6 +45,10 @@ class Settings(BaseModel):
     """`VENEER_WORKERS`: how many processes serve the port; each has the limits below for itself."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
+    max_header_bytes: Annotated[int, Field(ge=KIB)] = 32 * KIB
+    """`VENEER_MAX_HEADER_BYTES`: the largest request line with its headers; a larger is a 431."""
+    max_answer_bytes: Annotated[int, Field(ge=1)] = 64 * MIB
+    """`VENEER_MAX_ANSWER_BYTES`: the longest answer; a longer one is a 502 or an error frame."""
     max_requests: Annotated[int, Field(ge=1)] = 1000
     """`VENEER_MAX_REQUESTS`: how many requests are served at once; one more is a 503."""
     max_requests_per_provider: Annotated[int, Field(ge=1)] = 1000

@@ -8,6 +8,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.errors import adapter_call, as_api_error
 from veneer_gateway.exchange import Exchange
+from veneer_gateway.length import Length
 from veneer_protocol import DONE, StreamGuard, encode_error, encode_event
 
 _CHUNKS_BETWEEN_PAUSES = 16
@@ -17,9 +18,12 @@ log = logging.getLogger("veneer.streaming")
 
 
 async def open_event_stream(
-    chunks: AsyncIterator[ChatCompletionChunk], guard: StreamGuard, exchange: Exchange
+    chunks: AsyncIterator[ChatCompletionChunk],
+    guard: StreamGuard,
+    exchange: Exchange,
+    length: Length,
 ) -> AsyncGenerator[bytes, None]:
-    """Wait for the first chunk, then give the frames of the whole stream.
+    """Wait for the first chunk, then give the frames of the whole stream, which add to `length`.
 
     The exchange owns `chunks` from here on: it closes them also where the frames are never read.
 
@@ -34,9 +38,9 @@ async def open_event_stream(
     with adapter_call():
         first = await anext(legal)
     exchange.watch.note_chunk()
-    frame = encode_event(first)
+    frame = length.add(encode_event(first))
     exchange.is_stream = True
-    return _frames(frame, legal, exchange)
+    return _frames(frame, legal, exchange, length)
 
 
 async def _legal(
@@ -59,7 +63,7 @@ async def _legal(
 
 
 async def _frames(
-    first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange
+    first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange, length: Length
 ) -> AsyncGenerator[bytes, None]:
     watch = exchange.watch
     try:
@@ -69,7 +73,7 @@ async def _frames(
         with adapter_call():
             async for chunk in rest:
                 watch.note_chunk()
-                yield encode_event(chunk)
+                yield length.add(encode_event(chunk))
                 exchange.chunks += 1
                 watch.expect_chunk()
     except Exception as error:  # noqa: BLE001  as_api_error logs what nobody foresaw.

@@ -10,6 +10,7 @@ from quart import Blueprint, Response, request
 from veneer_gateway.background import finish, finish_stream
 from veneer_gateway.errors import RequestTimeoutError, UnsupportedMediaTypeError, adapter_call
 from veneer_gateway.exchange import Exchange, current_exchange
+from veneer_gateway.length import Length
 from veneer_gateway.registry import Registry
 from veneer_gateway.streaming import open_event_stream
 from veneer_protocol import (
@@ -30,7 +31,9 @@ _STREAM_HEADERS = {
 }
 
 
-def chat_routes(registry: Registry, body_timeout_seconds: float) -> Blueprint:
+def chat_routes(
+    registry: Registry, body_timeout_seconds: float, max_answer_bytes: int
+) -> Blueprint:
     """Serve chat completions by the adapters of `registry`."""
     routes = Blueprint("chat", __name__)
 
@@ -48,13 +51,13 @@ def chat_routes(registry: Registry, body_timeout_seconds: float) -> Blueprint:
         }
         exchange.serve_by(adapter.name)
         answer = _stream if chat.stream else _complete
-        return await answer(adapter, chat, exchange)
+        return await answer(adapter, chat, exchange, Length(max_answer_bytes))
 
     return routes
 
 
 async def _complete(
-    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
+    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange, length: Length
 ) -> Response:
     work = adapter.create_chat_completion(chat, exchange.context)
     with exchange.watch.answer(), adapter_call():
@@ -62,19 +65,19 @@ async def _complete(
             completion = await finish(work, exchange.in_flight)
         else:
             completion = await work
-    body = encode_completion(check_completion(completion))
+    body = length.add(encode_completion(check_completion(completion)))
     return Response(body, content_type="application/json")
 
 
 async def _stream(
-    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange
+    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange, length: Length
 ) -> Response:
     options = chat.stream_options
     guard = StreamGuard(include_usage=options is not None and options.include_usage)
     chunks = adapter.stream_chat_completion(chat, exchange.context)
     if adapter.finishes_in_background:
-        chunks = finish_stream(chunks, exchange.in_flight)
-    frames = await open_event_stream(chunks, guard, exchange)
+        chunks = finish_stream(chunks, exchange.in_flight, length)
+    frames = await open_event_stream(chunks, guard, exchange, length)
     response = Response(
         frames, content_type="text/event-stream; charset=utf-8", headers=_STREAM_HEADERS
     )
