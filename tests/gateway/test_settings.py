@@ -67,12 +67,9 @@ def test_what_belongs_to_others_is_left_alone() -> None:
         ("LOG_LEVEL", "loud"),
         ("VENEER_MAX_BODY_BYTES", "0"),
         ("VENEER_MAX_BODY_BYTES", "16MB"),
-<<<<<<< HEAD
         ("VENEER_SHUTDOWN_DELAY_SECONDS", "-1"),
-=======
         ("VENEER_MAX_HEADER_BYTES", "1023"),
         ("VENEER_MAX_ANSWER_BYTES", "0"),
->>>>>>> 0bc6940 (Bound headers and answers, and refuse two lengths)
         ("VENEER_DRAIN_SECONDS", "-1"),
         ("VENEER_DRAIN_SECONDS", "nan"),
         ("VENEER_MODELS_TIMEOUT_SECONDS", "inf"),
