@@ -128,7 +128,7 @@ async def asked(
 async def test_whatever_an_adapter_does_harms_its_own_requests_only(stream: bool) -> None:
     faulty = FaultyAdapter()
     settings = Settings(
-        host="127.0.0.1", port=0, drain_seconds=1, idle_timeout_seconds=1, total_timeout_seconds=3
+        host="127.0.0.1", port=0, drain_seconds=1, idle_timeout_seconds=4, total_timeout_seconds=8
     )
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 
