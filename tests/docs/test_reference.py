@@ -12,6 +12,8 @@ import pytest
 import veneer_gateway.app
 from tests.checkout import ROOT
 from tests.docs.pages import DOCS, blocks
+from veneer_gateway import Settings
+from veneer_gateway.settings import variable
 from veneer_protocol import ApiError, InvalidRequestError, ModelNotFoundError
 
 OURS = ("veneer_protocol", "veneer_gateway")
@@ -27,6 +29,13 @@ def test_every_public_name_has_its_place_in_the_reference(module: str) -> None:
     shown = set(re.findall(rf"^::: {re.escape(module)}\.(\w+)$", pages, re.MULTILINE))
 
     assert set(importlib.import_module(module).__all__) <= shown
+
+
+def test_every_limit_has_its_place_among_the_limits() -> None:
+    named = re.findall(r"^\| `(VENEER_\w+)` \|", (DOCS / "reference/limits.md").read_text(), re.M)
+    others = {"HOST", "PORT", "LOG_LEVEL", "VENEER_WORKERS"}
+
+    assert sorted(named) == sorted({variable(name) for name in Settings.model_fields} - others)
 
 
 def test_the_body_that_is_shown_is_the_body_of_errors() -> None:
