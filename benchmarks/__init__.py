@@ -1,0 +1,1 @@
+"""Measures the gateway beside its peers; `hatch run bench` runs all of it."""
