@@ -107,8 +107,13 @@ def test_a_client_that_stays_gets_the_whole_answer(stream: bool, chunks_before: 
 
 @pytest.mark.parametrize(
     ("failure", "status"),
-    [(RateLimitError("no"), 429), (RuntimeError("hunter2"), 500), (asyncio.CancelledError(), 500)],
-    ids=["known", "unknown", "cancels itself"],
+    [
+        (RateLimitError("no"), 429),
+        (RuntimeError("hunter2"), 500),
+        (asyncio.CancelledError(), 500),
+        (SystemExit("hunter2"), 500),
+    ],
+    ids=["known", "unknown", "cancels itself", "ends the process"],
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_its_failure_reaches_a_client_that_stays(

@@ -26,7 +26,8 @@ async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
 
     async def bounded() -> T:
         async with asyncio.timeout(in_flight.limits.total):
-            return await work
+            with adapter_call():  # In this task already: what ends it would end the process.
+                return await work
 
     task = _start(bounded(), in_flight)
     try:
