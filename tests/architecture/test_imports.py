@@ -32,6 +32,7 @@ ALLOWED = {
         "jinja2",
         "prometheus_client",
         "openai",
+        "opentelemetry",
         "pydantic",
         "quart",
         "structlog",

@@ -99,3 +99,13 @@ def test_every_setting_of_the_kit_is_on_its_page() -> None:
 
     assert settings
     assert [name for name in settings if f"`{name}" not in page] == []
+
+
+def test_the_table_of_a_spans_attributes_is_complete() -> None:
+    page = (DOCS / "reference/traces.md").read_text()
+    source = (ROOT / "services/gateway/src/veneer_gateway/tracing.py").read_text()
+
+    named = set(re.findall(r'"((?:error|gen_ai|http|url|veneer)\.[a-z_.]+)"', source))
+
+    assert len(named) > 20
+    assert set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE)) == named

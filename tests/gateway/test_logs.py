@@ -3,13 +3,17 @@
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from veneer_gateway.logs import configure_logging
+from veneer_gateway.logs import configure_logging, log_strays
 from veneer_gateway.settings import LogLevel
 from veneer_protocol import RequestContext
+
+SECRET = "hunter2"
 
 
 class Terminal(io.StringIO):
@@ -80,3 +84,46 @@ def test_clients_that_leave_do_not_fill_the_log() -> None:
     logging.getLogger("asyncio").error("Task exception was never retrieved")
 
     assert len(log.getvalue().splitlines()) == 1
+
+
+def test_what_asyncio_says_of_a_task_is_told_without_its_exceptions_words() -> None:
+    log = io.StringIO()
+    configure_logging("info", log)
+
+    try:
+        raise RuntimeError(SECRET) from ValueError(SECRET)
+    except RuntimeError as error:
+        words = f"Task exception was never retrieved\nfuture: <Task exception={error!r}>"
+        logging.getLogger("asyncio").error(words, exc_info=error)
+
+    line = json.loads(log.getvalue())
+    assert line["event"] == "Task exception was never retrieved"
+    assert "builtins.RuntimeError" in line["exception"]
+    assert "builtins.ValueError" in line["exception"]
+    assert "test_logs.py" in line["exception"]
+    assert SECRET not in log.getvalue()
+
+
+def test_exceptions_that_nobody_can_catch_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    log = io.StringIO()
+    configure_logging("info", log)
+    log_strays()
+
+    class Careless:
+        def __del__(self) -> None:
+            fail()
+
+    def fail() -> None:
+        raise RuntimeError(SECRET)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    Careless()
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["a thread failed", "an exception was ignored"]
+    assert all("in fail" in line["exception"] for line in lines)
+    assert SECRET not in log.getvalue()

@@ -21,7 +21,11 @@ NEEDS: dict[str, list[str]] = {
     "veneer-gateway": ["veneer-protocol"],
     "veneer-providers-acme": ["veneer-protocol"],
 }
-NEEDS_EXTRA = ["veneer_protocol.conformance", "veneer_protocol.pytest_plugin"]
+NEEDS_EXTRA = [
+    "veneer_gateway.tracing",
+    "veneer_protocol.conformance",
+    "veneer_protocol.pytest_plugin",
+]
 
 
 def test_every_distribution_passes_the_index_checks(shelf: Shelf) -> None:

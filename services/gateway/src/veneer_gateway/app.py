@@ -10,12 +10,16 @@ from veneer_gateway.errors import respond_to_error
 from veneer_gateway.exchange import InFlight
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.registry import Registry
+from veneer_gateway.report import Report, Tracing
 from veneer_gateway.routes.chat import chat_routes
 from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.metrics import metrics_routes
 from veneer_gateway.routes.models import model_routes
 from veneer_gateway.routes.openapi import openapi_routes
 from veneer_gateway.settings import Settings
+
+# Short, so that drain and end stay within the ten seconds that `docker stop` waits.
+_FLUSH_SECONDS = 1
 
 
 class Gateway(Quart):
@@ -25,18 +29,23 @@ class Gateway(Quart):
     asgi_websocket_class = WebsocketRefusal
 
     def __init__(
-        self, settings: Settings, registry: Registry, metrics_folder: str | None = None
+        self,
+        settings: Settings,
+        registry: Registry,
+        metrics_folder: str | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         # No folder of files beside the API.
         super().__init__("veneer_gateway", static_folder=None)
         self.settings = settings
         self.registry = registry
         self.metrics = Metrics(metrics_folder)
+        self.tracing = tracing
         self.in_flight = InFlight(
             settings.time_limits,
             settings.max_requests,
             settings.max_requests_per_provider,
-            self.metrics,
+            Report(self.metrics, tracing),
         )
         admit(self, self.in_flight, settings.max_header_bytes)
         self.is_draining = False
@@ -54,6 +63,8 @@ class Gateway(Quart):
         self.is_stopping = True
         await self.in_flight.finish(self.settings.drain_seconds)
         await self.registry.shutdown(self.settings.startup_timeout_seconds)
+        if self.tracing is not None:
+            await self.tracing.flush(_FLUSH_SECONDS)
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         """Route by path alone: a Host that is no host name is no reason to fail."""
@@ -72,14 +83,19 @@ class Gateway(Quart):
 
 
 def create_app(
-    settings: Settings, registry: Registry, metrics_folder: str | None = None
+    settings: Settings,
+    registry: Registry,
+    metrics_folder: str | None = None,
+    *,
+    tracing: Tracing | None = None,
 ) -> Gateway:
     """Build the gateway that serves the adapters of `registry`.
 
     The adapters start and stop with the application's ASGI lifespan. Processes that share a
-    `metrics_folder`, which PROMETHEUS_MULTIPROC_DIR must name, count as one.
+    `metrics_folder`, which PROMETHEUS_MULTIPROC_DIR must name, count as one. `tracing` is where
+    each request gets a span, if anywhere: a `veneer_gateway.tracing.Traces`.
     """
-    app = Gateway(settings, registry, metrics_folder)
+    app = Gateway(settings, registry, metrics_folder, tracing)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         PROPAGATE_EXCEPTIONS=False,

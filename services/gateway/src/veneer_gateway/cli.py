@@ -1,6 +1,7 @@
 """The `veneer` command: environment to settings to server."""
 
 import json
+import logging
 import os
 import platform
 import socket
@@ -8,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout, suppress
 from dataclasses import asdict
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,16 +26,19 @@ from veneer_gateway.diagnosis import (
     probe,
     without_secrets,
 )
-from veneer_gateway.logs import configure_logging
+from veneer_gateway.logs import configure_logging, log_strays
 from veneer_gateway.registry import RegistrationError, Registry
+from veneer_gateway.report import Tracing
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
 from veneer_gateway.server import work
-from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable
+from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable, wants_traces
 from veneer_gateway.workers import METRICS_FOLDER, supervise
 from veneer_protocol import ApiError, Headers, RequestContext
 
 _SLACK_SECONDS = 3
+
+log = logging.getLogger("veneer.cli")
 
 
 @click.group()
@@ -47,13 +52,17 @@ def main() -> None:
 def serve(*, is_worker: bool) -> None:
     """Serve the installed providers until SIGTERM or SIGINT."""
     settings = _prepare()
+    log_strays()
     try:
-        if is_worker:
-            work(settings, _discover(), _supervisor(), os.environ[METRICS_FOLDER])
-        elif settings.workers > 1:
+        if settings.workers > 1 and not is_worker:
             sys.exit(supervise(settings, os.environ))
+        tracing = _tracing()
+        registry = _discover()
+        if is_worker:
+            folder = os.environ[METRICS_FOLDER]
+            work(settings, registry, _supervisor(), folder, tracing=tracing)
         else:
-            serve_until_signal(settings, _discover())
+            serve_until_signal(settings, registry, tracing=tracing)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -243,6 +252,25 @@ def _prepare(log_level: LogLevel | None = None) -> Settings:
         raise click.ClickException(str(error)) from None
     configure_logging(log_level or settings.log_level)
     return settings
+
+
+def _tracing() -> Tracing | None:
+    if not wants_traces(os.environ):
+        return None
+    # Where OpenTelemetry is not asked for it is not loaded, and need not be installed. What it
+    # cannot do is no reason not to serve: these variables are often set for a whole cluster.
+    try:
+        tracing = import_module("veneer_gateway.tracing")
+    except ImportError:
+        log.warning("no traces: OTEL_* asks for them; install veneer-gateway[opentelemetry]")
+        return None
+    try:
+        traces: Tracing = tracing.Traces.from_environment(os.environ)
+    except tracing.TracingError as error:
+        log.warning("no traces: OTEL_* asks for them, but %s", error)
+        return None
+    log.info("traces are made")
+    return traces
 
 
 def _discover() -> Registry:

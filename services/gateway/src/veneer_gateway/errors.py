@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from quart import Response, request
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from veneer_gateway.exchange import current_exchange
 from veneer_protocol import ApiError, InvalidRequestError, ServerError
 
+_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _HEADER_SAFE = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 log = logging.getLogger("veneer.errors")
@@ -100,8 +101,18 @@ def as_api_error(error: Exception) -> ApiError:
             f"The gateway or the provider failed; the log tells why under {_request_id()}."
         )
     with suppress(LookupError):  # The refusal of a WebSocket is no exchange.
-        current_exchange().facts["error"] = api_error.code
+        exchange = current_exchange()
+        exchange.error = _name(api_error, exchange.redaction)
     return api_error
+
+
+def _name(error: ApiError, redact: Callable[[str], str]) -> str:
+    """Give the code of `error` for the log and for traces, where it is a name."""
+    if error.code is not None and error.code == type(error).code:
+        return error.code
+    # An adapter or its upstream may write there what it likes.
+    name = redact(error.code or error.type)
+    return name if _NAME.fullmatch(name) else "other"
 
 
 def _request_id() -> str:
@@ -113,16 +124,21 @@ def _request_id() -> str:
 
 @contextmanager
 def adapter_call() -> Iterator[None]:
-    """Hold what an adapter raises to what an adapter may raise.
+    """Hold what an adapter raises to what an adapter may raise, and say.
 
     A cancellation passes if it is the client's; an adapter that cancels itself, wants to end the
     process or borrows an exception of the web framework has failed like any other.
 
     Raises:
+        ApiError: the adapter's own, without what it quotes of the caller's headers.
         ServerError: in place of what must not leave the adapter.
     """
     try:
         yield
+    except ApiError as error:
+        if (shown := _without_headers(error)) is error:
+            raise
+        raise shown from error
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -137,3 +153,25 @@ def adapter_call() -> Iterator[None]:
     except BaseException as error:
         log.exception("adapter wanted to end the process")
         raise ServerError("The provider failed.") from error
+
+
+def _without_headers(error: ApiError) -> ApiError:
+    """Give `error`, or one like it where it quotes what may be a secret of the caller's."""
+    try:
+        hide = current_exchange().redaction.of_headers
+    except LookupError:  # It starts, or stops.
+        return error
+    told = ("message", "type", "param", "code", "upstream_request_id")
+    said = {name: getattr(error, name) for name in told}
+    kept = {name: hide(text) if isinstance(text, str) else text for name, text in said.items()}
+    if kept == said:
+        return error
+    shown = ApiError(
+        kept["message"],
+        param=kept["param"],
+        code=kept["code"],
+        retry_after_seconds=error.retry_after_seconds,
+        upstream_request_id=kept["upstream_request_id"],
+    )
+    shown.status, shown.type = error.status, kept["type"]
+    return shown

@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
-from veneer_gateway.metrics import Metrics, Served
+from veneer_gateway.redaction import Redaction
+from veneer_gateway.report import Report
+from veneer_gateway.served import Served
 from veneer_gateway.watch import TimeLimits, Watch
 from veneer_protocol import (
     ApiError,
+    ChatCompletionRequest,
     Headers,
     RateLimitError,
     RequestContext,
@@ -31,9 +34,8 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 _CUT_TIMEOUT_SECONDS = 2
 _GOODBYE_TIMEOUT_SECONDS = 1
 _KEEPALIVE = b": keepalive\n\n"
-_QUIET_PATHS = frozenset({"/healthz", "/metrics", "/readyz"})
 
-log = logging.getLogger("veneer.access")
+log = logging.getLogger("veneer.exchange")
 
 
 class ProviderOverloadedError(RateLimitError):
@@ -46,12 +48,12 @@ class InFlight:
     """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
 
     def __init__(
-        self, limits: TimeLimits, most: int, most_per_provider: int, metrics: Metrics
+        self, limits: TimeLimits, most: int, most_per_provider: int, report: Report
     ) -> None:
         self.limits = limits
         """What time each of them may take."""
-        self.metrics = metrics
-        """What is counted of them when they are over."""
+        self.report = report
+        """Who is told of them when they are over."""
         self._most = most
         self._most_per_provider = most_per_provider
         self._by_provider: Counter[str] = Counter()
@@ -70,12 +72,12 @@ class InFlight:
     def add(self, task: asyncio.Task[Any]) -> None:
         """Have `task` among those that serve."""
         self._tasks.add(task)
-        self.metrics.note_in_flight(len(self._tasks))
+        self.report.metrics.note_in_flight(len(self._tasks))
 
     def discard(self, task: asyncio.Task[Any]) -> None:
         """Have it there no longer."""
         self._tasks.discard(task)
-        self.metrics.note_in_flight(len(self._tasks))
+        self.report.metrics.note_in_flight(len(self._tasks))
 
     def enter(self, provider: str) -> None:
         """Count one more request for `provider`, until `leave` is called.
@@ -117,25 +119,33 @@ class Exchange:
         headers = Headers(scope["headers"])
         given = headers.get("x-request-id", "")
         sane = SANE_REQUEST_ID.fullmatch(given) is not None
-        self.context = RequestContext(
-            headers=headers, request_id=given if sane else f"req_{uuid.uuid4().hex}"
-        )
         # The path stays percent-encoded, or a line break in it would forge a line of the log.
         self.path = path_of(scope["raw_path"].decode("ascii", "replace"))
+        self._method = scope["method"]
+        self.span = in_flight.report.begin(self._method, self.path, headers)
+        """What a trace shows of it, if there are traces."""
+        self.context = RequestContext(
+            headers=headers if self.span is None else self.span.headers,
+            request_id=given if sane else f"req_{uuid.uuid4().hex}",
+        )
+        self.redaction = Redaction(headers)
+        """What must not be told of it."""
         self.in_flight = in_flight
         """All that is being served; who starts another task for this request adds it."""
         self.cleanup = AsyncExitStack()
         """Closed when the exchange is over, also where no answer was begun."""
         self.provider: str | None = None
-        """The provider that it is for, once that is known and it has a place there."""
+        """The provider that it is for, once that is known."""
+        self.chat: ChatCompletionRequest | None = None
+        """What is asked, once that has been read."""
         self.mode = "plain"
         """How it is to be answered: `plain` or `stream`."""
         self.body_seconds = 0.0
         """How long its body took to arrive."""
         self.chunks = 0
         """How many chunks of a stream have been sent."""
-        self.facts: dict[str, Any] = {}
-        """What the log line says beside the usual."""
+        self.error: str | None = None
+        """The code of the error that it ends in, if it does."""
         self.status: int | None = None
         self.is_complete = False
         self.is_stream = False
@@ -144,11 +154,11 @@ class Exchange:
         """Why it was cut, if it was."""
         self.watch = Watch(in_flight.limits, self.cut, self._fill_silence)
         """What time it may take."""
-        self._method = scope["method"]
         self._http_version = scope["http_version"]
         self._send = send
         self._task = cast("asyncio.Task[None]", asyncio.current_task())
         self._is_given_up = False
+        self._has_place = False
         self._beside: set[asyncio.Task[None]] = set()
         self._send_seconds = 0.0
         in_flight.add(self._task)
@@ -169,7 +179,7 @@ class Exchange:
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with `error`, without the application."""
-        self.facts["error"] = error.code
+        self.error = error.code
         headers = [(b"content-type", b"application/json")]
         if self._http_version not in {"2", "3"}:
             headers.append((b"connection", b"close"))  # The body may still be on its way.
@@ -184,8 +194,9 @@ class Exchange:
         Raises:
             ProviderOverloadedError: there is none.
         """
-        self.in_flight.enter(provider)
         self.provider = provider
+        self.in_flight.enter(provider)
+        self._has_place = True
 
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
@@ -195,7 +206,7 @@ class Exchange:
 
     async def say_goodbye(self, error: ApiError) -> None:
         """Tell the client of a request that was cut why the gateway leaves."""
-        self.facts["error"] = error.code
+        self.error = error.code
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
                 if self.status is None:
@@ -204,44 +215,31 @@ class Exchange:
                     await self._send_body(encode_error(error))
 
     def end(self) -> None:
-        """Count it, and write its one line into the log."""
+        """Tell of it: in the log, the metrics and the traces."""
         self.watch.stop()
         self.in_flight.discard(self._task)
         if self._is_given_up:
             return
-        if self.provider is not None:
+        if self._has_place and self.provider is not None:
             self.in_flight.leave(self.provider)
-        served = self._served()
-        if self.path not in _QUIET_PATHS:
-            self.in_flight.metrics.observe(_endpoint(self.path), served)
-        first = served.first_chunk_seconds
-        # Neither the query nor any header: either may hold a secret.
-        facts = {
-            "method": self._method,
-            "path": self.path,
-            "status": self.status,
-            "duration_ms": _milliseconds(served.seconds),
-            "adapter_ms": _milliseconds(self.watch.adapter_seconds),
-            "overhead_ms": _milliseconds(served.overhead_seconds),
-            "ended": served.ended,
-            **({} if first is None else {"first_chunk_ms": _milliseconds(first)}),
-            **({} if self.mode == "plain" else {"chunks": self.chunks}),
-            **self.facts,
-        }
-        level = logging.DEBUG if self.path in _QUIET_PATHS else logging.INFO
-        log.log(level, "request", extra=facts)
+        self.in_flight.report.tell(self._served(), self.span)
 
     def _served(self) -> Served:
         seconds, watch = self.watch.seconds, self.watch
+        elsewhere = watch.adapter_seconds + self._send_seconds + self.body_seconds
         return Served(
-            provider=self.provider or "none",
+            method=self._method,
+            path=self.path,
+            request_id=self.context.request_id,
+            provider=self.provider,
+            chat=self.chat,
             mode=self.mode,
-            status=499 if self.status is None else self.status,
+            status=self.status,
             ended=self._ended(),
+            error=self.error,
             seconds=seconds,
-            overhead_seconds=max(
-                0, seconds - watch.adapter_seconds - self._send_seconds - self.body_seconds
-            ),
+            adapter_seconds=watch.adapter_seconds,
+            overhead_seconds=max(0, seconds - elsewhere),
             send_seconds=self._send_seconds,
             first_chunk_seconds=watch.first_chunk_seconds,
             chunks=self.chunks,
@@ -250,7 +248,7 @@ class Exchange:
     def _ended(self) -> str:
         if not self.is_complete:
             return "cut"
-        return "error frame" if self.is_stream and "error" in self.facts else "complete"
+        return "error frame" if self.is_stream and self.error is not None else "complete"
 
     def _fill_silence(self) -> None:
         # Beside the task of this request, which waits for the adapter. Where the last comment has
@@ -261,7 +259,9 @@ class Exchange:
     def _give_up(self) -> None:
         """Let the client go, where the adapter swallows its cancellation."""
         if not self._task.done() and self.cut_by is not None:
-            log.error("adapter does not end when it is cancelled", extra=self.facts)
+            log.error(
+                "adapter does not end when it is cancelled", extra={"provider": self.provider}
+            )
             self._start_beside(self._leave_behind(self.cut_by))
 
     async def _leave_behind(self, error: ApiError) -> None:
@@ -276,16 +276,6 @@ class Exchange:
 
     async def _send_body(self, content: bytes, *, more_body: bool = False) -> None:
         await self.send({"type": "http.response.body", "body": content, "more_body": more_body})
-
-
-def _endpoint(path: str) -> str:
-    if path == "/v1/chat/completions":
-        return "chat"
-    return "models" if path == "/v1/models" or path.startswith("/v1/models/") else "other"
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)
 
 
 _EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")

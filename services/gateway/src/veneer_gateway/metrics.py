@@ -4,33 +4,15 @@ No label has a value that a caller can make up: providers are those that are reg
 are not told apart.
 """
 
-from dataclasses import dataclass
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from veneer_gateway.served import Served
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _OVERHEAD_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One request, when it is over."""
-
-    provider: str
-    mode: str
-    """`plain` or `stream`."""
-    status: int
-    ended: str
-    """`complete`, `error frame`, or `cut` where the client had left."""
-    seconds: float
-    overhead_seconds: float
-    """Neither the adapter's, nor spent on the client's body or on sending."""
-    send_seconds: float
-    first_chunk_seconds: float | None
-    chunks: int
 
 
 class Metrics:
@@ -91,17 +73,19 @@ class Metrics:
         """Tell how many requests are being served now."""
         self._in_flight.set(count)
 
-    def observe(self, endpoint: str, served: Served) -> None:
+    def observe(self, served: Served) -> None:
         """Count a request to one of the gateway's endpoints."""
-        who = (endpoint, served.provider, served.mode)
-        self._requests.labels(*who, str(served.status), served.ended).inc()
+        provider = served.provider or "none"
+        who = (served.endpoint, provider, served.mode)
+        status = 499 if served.status is None else served.status
+        self._requests.labels(*who, str(status), served.ended).inc()
         self._seconds.labels(*who).observe(served.seconds)
         self._overhead.labels(*who).observe(served.overhead_seconds)
         self._send.labels(*who).observe(served.send_seconds)
         if served.first_chunk_seconds is not None:
-            self._first_chunk.labels(served.provider).observe(served.first_chunk_seconds)
+            self._first_chunk.labels(provider).observe(served.first_chunk_seconds)
         if served.chunks:
-            self._chunks.labels(served.provider).inc(served.chunks)
+            self._chunks.labels(provider).inc(served.chunks)
 
     def encode(self) -> bytes:
         """Give all that was counted."""

@@ -20,6 +20,7 @@ from veneer_gateway.descriptors import raise_descriptor_limit
 from veneer_gateway.heartbeat import heartbeat
 from veneer_gateway.http1 import speak_http1_only
 from veneer_gateway.registry import Registry
+from veneer_gateway.report import Tracing
 from veneer_gateway.settings import Settings
 
 _BACKLOG = 1024
@@ -31,12 +32,12 @@ _MOST_SECONDS_UNREAD = 300
 log = logging.getLogger("veneer.server")
 
 
-def serve(settings: Settings, registry: Registry) -> None:
+def serve(settings: Settings, registry: Registry, *, tracing: Tracing | None = None) -> None:
     """Serve until SIGTERM or SIGINT, and then as `serve_until` does.
 
     It does so in this process alone, whatever `workers` says, which is for the command. A second
     signal cuts what is open at once, a third ends the process; so does the time that all limits
-    together allow, and five seconds.
+    together allow, and five seconds. `tracing` is as in `create_app`.
 
     Raises:
         OSError: the address cannot be bound.
@@ -44,11 +45,17 @@ def serve(settings: Settings, registry: Registry) -> None:
     """
     # Bound before any adapter starts, so that a taken port is told at once.
     listener = listen(settings)
-    _run(_serve_until_signal(create_app(settings, registry), settings, listener))
+    app = create_app(settings, registry, tracing=tracing)
+    _run(_serve_until_signal(app, settings, listener))
 
 
 def work(
-    settings: Settings, registry: Registry, supervisor: socket.socket, metrics_folder: str
+    settings: Settings,
+    registry: Registry,
+    supervisor: socket.socket,
+    metrics_folder: str,
+    *,
+    tracing: Tracing | None = None,
 ) -> None:
     """Serve as `serve` does, on a port shared with others, for `supervisor`.
 
@@ -58,7 +65,7 @@ def work(
         OSError: the address cannot be bound.
         RuntimeError: the server came to its end unasked.
     """
-    app = create_app(settings, registry, metrics_folder)
+    app = create_app(settings, registry, metrics_folder, tracing=tracing)
 
     @app.before_serving
     async def tell() -> None:

@@ -113,3 +113,18 @@ def variable(field: str) -> str:
     """Give the environment variable of a field."""
     name = field.upper()
     return name if name in {"HOST", "PORT", "LOG_LEVEL"} else f"VENEER_{name}"
+
+
+def wants_traces(environment: Mapping[str, str]) -> bool:
+    """Tell whether the variables of OpenTelemetry ask for traces.
+
+    Its SDK would send them to a collector on this machine where nothing is said; nobody who says
+    nothing wants that.
+
+    Reference: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return exporter != "none" and any((exporter, *map(environment.get, endpoints)))

@@ -9,6 +9,7 @@ from openai.types.chat import ChatCompletionChunk
 from veneer_gateway.errors import adapter_call, as_api_error
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
+from veneer_gateway.report import Span
 from veneer_protocol import DONE, StreamGuard, encode_error, encode_event
 
 _CHUNKS_BETWEEN_PAUSES = 16
@@ -31,7 +32,7 @@ async def open_event_stream(
         Exception: whatever the adapter raises before its first chunk, so that it becomes the
             response. Later, it becomes the last frame.
     """
-    legal = _legal(chunks, guard)
+    legal = _legal(chunks, guard, exchange.span)
     exchange.cleanup.push_async_callback(close_stream, chunks)
     exchange.cleanup.push_async_callback(close_stream, legal)
     exchange.watch.expect_chunk()
@@ -44,14 +45,17 @@ async def open_event_stream(
 
 
 async def _legal(
-    chunks: AsyncIterator[ChatCompletionChunk], guard: StreamGuard
+    chunks: AsyncIterator[ChatCompletionChunk], guard: StreamGuard, span: Span | None
 ) -> AsyncGenerator[ChatCompletionChunk, None]:
     seen = 0
     task = asyncio.current_task()
     async for chunk in chunks:
         if task is not None and task.cancelling():
             raise asyncio.CancelledError  # The adapter has swallowed the one it got.
-        if (legal := guard.check(chunk)) is not None:
+        legal = guard.check(chunk)
+        if span is not None:
+            span.note_answer(chunk)
+        if legal is not None:
             yield legal
         seen += 1
         if seen % _CHUNKS_BETWEEN_PAUSES == 0:

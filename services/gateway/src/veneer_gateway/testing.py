@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from veneer_gateway.app import Gateway, create_app
 from veneer_gateway.registry import Registry
+from veneer_gateway.report import Tracing
 from veneer_gateway.server import listen, serve_until
 from veneer_gateway.settings import Settings
 from veneer_protocol import ProviderAdapter
@@ -53,7 +54,7 @@ class RunningGateway:
 
 @contextmanager
 def running_gateway(
-    *adapters: ProviderAdapter, settings: Settings | None = None
+    *adapters: ProviderAdapter, settings: Settings | None = None, tracing: Tracing | None = None
 ) -> Iterator[RunningGateway]:
     """Serve `adapters`, and nothing that is installed, until the block ends.
 
@@ -67,7 +68,8 @@ def running_gateway(
     for adapter in adapters:
         registry.register(adapter)
     listener = listen(settings)
-    gateway = RunningGateway(create_app(settings, registry), *listener.getsockname()[:2])
+    app = create_app(settings, registry, tracing=tracing)
+    gateway = RunningGateway(app, *listener.getsockname()[:2])
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=lambda: gateway._loop) as runner:

@@ -22,8 +22,6 @@ from veneer_protocol import (
     parse_request,
 )
 
-_LONGEST_LOGGED = 100
-
 _STREAM_HEADERS = {
     "Cache-Control": "no-cache",
     # nginx buffers a stream unless told not to.
@@ -42,13 +40,9 @@ def chat_routes(
         exchange = current_exchange()
         _require_json(exchange)
         chat = parse_request(await _body(exchange, body_timeout_seconds))
+        exchange.chat = exchange.redaction.chat = chat
         exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)
-        exchange.facts |= {
-            "provider": adapter.name,
-            "model": chat.model[:_LONGEST_LOGGED],
-            "stream": chat.stream,
-        }
         exchange.serve_by(adapter.name)
         answer = _stream if chat.stream else _complete
         return await answer(adapter, chat, exchange, Length(max_answer_bytes))
@@ -65,7 +59,10 @@ async def _complete(
             completion = await finish(work, exchange.in_flight)
         else:
             completion = await work
-    body = length.add(encode_completion(check_completion(completion)))
+    completion = check_completion(completion)
+    if exchange.span is not None:
+        exchange.span.note_answer(completion)
+    body = length.add(encode_completion(completion))
     return Response(body, content_type="application/json")
 
 
@@ -89,16 +86,16 @@ async def _stream(
 def _require_json(exchange: Exchange) -> None:
     headers = exchange.context.headers
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Neither value is quoted in the error: none of a header ever is.
     # A missing type is refused too: a web page may send such a body to a gateway on its visitor's
     # network without asking first.
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(
-            f"The content type {media_type or 'none'!r} is not taken. Send the body as "
-            "'content-type: application/json'."
+            "This content type is not taken. Send the body as 'content-type: application/json'."
         )
-    if (coding := headers.get("content-encoding", "identity").strip().lower()) != "identity":
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaTypeError(
-            f"The content encoding {coding!r} is not taken. Send the body as it is."
+            "This content encoding is not taken. Send the body as it is."
         )
 
 

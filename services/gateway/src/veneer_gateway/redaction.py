@@ -1,0 +1,81 @@
+"""What a caller sent, taken out of what others say of the request."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from veneer_protocol import ChatCompletionRequest, Headers
+
+HIDDEN = "[hidden]"
+
+# They say which request it is; the log and the trace show them.
+_IDENTITY = frozenset({b"traceparent", b"tracestate", b"x-request-id"})
+# So much is searched, and half of it is shown: half a secret at the end would not be known.
+_LONGEST_TEXT = 16_000
+_LONGEST_BODY = 128 * 1024
+_SHORTEST_RUN = 12
+_WORD = re.compile(r"\w+")
+
+
+class Redaction:
+    """Knows what came with one request, and hides it in a text.
+
+    For the words of an adapter, which may quote what it was given: an exception's message, a line
+    of its log. It takes time, and is for failures.
+    """
+
+    def __init__(self, headers: Headers) -> None:
+        self.chat: ChatCompletionRequest | None = None
+        """What is asked, once that has been read."""
+        self._headers = headers
+
+    def of_headers(self, text: str) -> str:
+        """Give `text` without the words of header values that have 8 characters or more."""
+        secret = Headers(pair for pair in self._headers.raw if pair[0] not in _IDENTITY)
+        return secret.hide_in(text[:_LONGEST_TEXT])[: _LONGEST_TEXT // 2]
+
+    def __call__(self, text: str) -> str:
+        """Give `text` without these and without what it has in common with the body.
+
+        That is every run of 12 characters or more, from the beginning of a word.
+        """
+        text = self.of_headers(text)
+        if self.chat is None:
+            return text
+        body = "\n".join(_strings(self.chat))
+        if len(body) > _LONGEST_BODY:
+            return HIDDEN
+        # As it is, and as it stands in JSON or in a repr.
+        return _without_runs(text, body + json.dumps(body))
+
+
+def _strings(chat: ChatCompletionRequest) -> Iterator[str]:
+    yield chat.model
+    yield from filter(None, (chat.user, *chat.stop_sequences))
+    for message in chat.messages:
+        yield message.text
+        yield message.name or ""
+
+
+def _without_runs(text: str, body: str) -> str:
+    kept, done = [], 0
+    while (word := _WORD.search(text, done)) is not None:
+        start, end = word.span()
+        run = _run(text, start, body)
+        kept.append(text[done:start] + (HIDDEN if run else text[start:end]))
+        done = start + run if run else end
+    return "".join([*kept, text[done:]])
+
+
+def _run(text: str, start: int, body: str) -> int:
+    """Give how many characters of `text` from `start` on stand in `body`; 0 where too few do."""
+    least, most = _SHORTEST_RUN, len(text) - start
+    if most < least or text[start : start + least] not in body:
+        return 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        if text[start : start + middle] in body:
+            least = middle
+        else:
+            most = middle - 1
+    return least

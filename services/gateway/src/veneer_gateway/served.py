@@ -1,0 +1,56 @@
+"""One request when it is over: what the log, the metrics and the traces tell of it."""
+
+from dataclasses import dataclass
+
+from veneer_protocol import ChatCompletionRequest
+
+_CHAT = "/v1/chat/completions"
+_MODELS = "/v1/models"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request, when it is over."""
+
+    method: str
+    path: str
+    """Percent-encoded, without the query."""
+    request_id: str
+    provider: str | None
+    """Who was asked, if anybody was."""
+    chat: ChatCompletionRequest | None
+    """What was asked, if it was a chat completion that could be read."""
+    mode: str
+    """`plain` or `stream`."""
+    status: int | None
+    """None where the client had left before there was one."""
+    ended: str
+    """`complete`, `error frame`, or `cut` where the client had left."""
+    error: str | None
+    """The code of the error that it ended in, if it did."""
+    seconds: float
+    adapter_seconds: float
+    overhead_seconds: float
+    """Neither the adapter's, nor spent on the client's body or on sending."""
+    send_seconds: float
+    first_chunk_seconds: float | None
+    chunks: int
+
+    @property
+    def endpoint(self) -> str:
+        """The part of the API, by a name that no caller can make up."""
+        return endpoint_of(self.path)
+
+
+def endpoint_of(path: str) -> str:
+    """Give the part of the API that `path` belongs to: `chat`, `models` or `other`."""
+    if path == _CHAT:
+        return "chat"
+    return "models" if path == _MODELS or path.startswith(f"{_MODELS}/") else "other"
+
+
+def route_of(path: str) -> str | None:
+    """Give the pattern that `path` matches, if it is one of the API's."""
+    if path in {_CHAT, _MODELS}:
+        return path
+    return f"{_MODELS}/{{model}}" if path.startswith(f"{_MODELS}/") else None

@@ -1,0 +1,75 @@
+"""What is taken out of an adapter's words, and what stays readable."""
+
+import json
+
+import pytest
+
+from veneer_gateway.redaction import HIDDEN, Redaction
+from veneer_protocol import ChatCompletionRequest, Headers
+
+PASSWORD = "The password is: correct horse"
+
+
+def redaction(text: str, **fields: object) -> Redaction:
+    redaction = Redaction(
+        Headers([("authorization", "Bearer sk-12345678"), ("x-request-id", "req-of-a-caller")])
+    )
+    body = {"model": "acme/one", "messages": [{"role": "user", "content": text}], **fields}
+    redaction.chat = ChatCompletionRequest.model_validate_json(json.dumps(body))
+    return redaction
+
+
+def test_a_word_of_a_header_is_hidden_and_the_request_id_is_not() -> None:
+    hide = redaction("hello")
+
+    assert hide("Bearer sk-12345678 failed in req-of-a-caller") == (
+        f"Bearer {HIDDEN} failed in req-of-a-caller"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        PASSWORD,
+        repr(f"{PASSWORD}\nand more"),
+        json.dumps({"content": f"{PASSWORD}\nand more"}),
+        f"'{PASSWORD}'",
+        f"content={PASSWORD[4:]}",
+    ],
+)
+def test_what_an_exception_has_in_common_with_the_body_is_hidden(words: str) -> None:
+    hide = redaction(f"Please remember. {PASSWORD}\nand more.")
+
+    assert HIDDEN in hide(words)
+    assert "correct horse" not in hide(words)
+
+
+def test_words_that_are_no_ascii_are_found_in_the_escapes_of_json() -> None:
+    hide = redaction("비밀번호는 말과배터리입니다")
+
+    shown = hide(json.dumps("비밀번호는 말과배터리입니다"))
+
+    assert HIDDEN in shown
+    assert "u" not in shown
+
+
+def test_a_word_that_is_in_both_by_chance_stays() -> None:
+    hide = redaction("How do I open a connection to a database? It says 'refused'.")
+
+    assert hide("ConnectError: connection refused") == "ConnectError: connection refused"
+
+
+@pytest.mark.parametrize("fields", [{"user": PASSWORD}, {"stop": [PASSWORD]}])
+def test_other_free_text_of_the_body_is_hidden_too(fields: dict[str, object]) -> None:
+    assert redaction("hello", **fields)(f"no: {PASSWORD}") == f"no: {HIDDEN}"
+
+
+def test_beside_a_body_too_large_to_be_searched_nothing_is_said() -> None:
+    assert redaction("x" * 200_000)("it failed") == HIDDEN
+
+
+def test_a_long_text_is_cut_with_no_half_of_a_secret_at_its_end() -> None:
+    shown = redaction("hello")("y" * 7996 + "sk-12345678" + "y" * 20_000)
+
+    assert len(shown) == 8000
+    assert "sk-" not in shown
