@@ -167,7 +167,7 @@ class Indiscreet(ProviderAdapter):
         if way == "hang":
             await asyncio.Event().wait()
         if way == "hang on":
-            for _ in range(40):
+            for _ in range(80):
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.1)
             fail(words)

@@ -63,7 +63,7 @@ def _refusals() -> Iterator[Ask]:
         "wrong model": chat(f"dummy/{secret('model')}"),
         "wrong model, stream": chat(f"dummy/{secret('model')}", stream=True),
         "broken provider": chat("broken/one"),
-        "too large": chat("dummy/echo-1", user=secret("user") * 9000),
+        "too large": chat("dummy/echo-1", user=secret("user") * 99),
     }
     for name, body in bodies.items():
         yield Ask(name, body=body)

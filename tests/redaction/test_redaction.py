@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.checkout import ROOT, is_listening
+from tests.checkout import ROOT
 from tests.collectors import Collector, collecting
 from tests.contract.test_cancellation import read_until
 from tests.gateway.test_server import environment
@@ -63,11 +63,11 @@ def settings(folder: Path, level: str, upstream: str, collector: Collector) -> d
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "VENEER_BODY_TIMEOUT_SECONDS": "1",
         "VENEER_DRAIN_SECONDS": "0.3",
-        "VENEER_FIRST_TOKEN_TIMEOUT_SECONDS": "1",
-        "VENEER_IDLE_TIMEOUT_SECONDS": "1",
-        "VENEER_MAX_BODY_BYTES": "100000",
-        "VENEER_MAX_REQUESTS_PER_PROVIDER": "9",
-        "VENEER_TOTAL_TIMEOUT_SECONDS": "1.5",
+        "VENEER_FIRST_TOKEN_TIMEOUT_SECONDS": "2",
+        "VENEER_IDLE_TIMEOUT_SECONDS": "2",
+        "VENEER_MAX_BODY_BYTES": "2000",
+        "VENEER_MAX_REQUESTS_PER_PROVIDER": "12",
+        "VENEER_TOTAL_TIMEOUT_SECONDS": "4",
         "VENEER_OPENAI_ECHO_BASE_URL": upstream,
         "VENEER_OPENAI_KEYED_BASE_URL": upstream,
         "VENEER_OPENAI_KEYED_API_KEY": OPERATORS_KEY,
@@ -112,10 +112,11 @@ def process(port: int, variables: dict[str, str], *, terminal: bool) -> Iterator
     )
     os.close(writes)
     try:
-        while not is_listening(port):
+        while not is_alive(port):
             assert gateway.poll() is None, pieces
             time.sleep(0.05)
         yield journey
+        assert gateway.poll() is None, pieces[-20:]
         gateway.terminate()
         journey.exit_code = gateway.wait(PATIENCE_SECONDS)
     finally:
@@ -124,6 +125,12 @@ def process(port: int, variables: dict[str, str], *, terminal: bool) -> Iterator
         reader.join(PATIENCE_SECONDS)
         os.close(reads)
     journey.log = b"".join(pieces).decode()
+
+
+def is_alive(port: int) -> bool:
+    with suppress(httpx2.TransportError):
+        return httpx2.get(f"http://127.0.0.1:{port}/healthz").is_success
+    return False
 
 
 def read_all(descriptor: int, pieces: list[bytes]) -> None:
@@ -135,15 +142,22 @@ def read_all(descriptor: int, pieces: list[bytes]) -> None:
 LEVELS = ("debug", "info", "warning", "error", "critical", "off")
 
 
-@pytest.fixture(
-    scope="module",
-    # One process of the tests for each, or the journey would be made by several.
-    params=[
-        pytest.param((level, terminal), marks=pytest.mark.xdist_group(f"{level} {terminal}"))
-        for level, terminal in [*((level, False) for level in LEVELS), ("debug", True)]
+# One process of the tests for each, or the journey would be made by several.
+pytestmark = pytest.mark.parametrize(
+    "journey",
+    [
+        pytest.param((level, terminal), marks=pytest.mark.xdist_group(name), id=name)
+        for level, terminal, name in [
+            *((level, False, level) for level in LEVELS),
+            ("debug", True, "debug on a terminal"),
+        ]
     ],
-    ids=[*LEVELS, "debug on a terminal"],
+    indirect=True,
+    scope="module",
 )
+
+
+@pytest.fixture(scope="module")
 def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """All requests, to a gateway that logs from a level up; then one more, which it has to cut."""
     level, terminal = request.param
@@ -152,13 +166,15 @@ def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     port = free_port()
     with echoing() as upstream, collecting() as collector:
         variables = settings(folder, level, upstream, collector)
-        with process(port, variables, terminal=terminal) as journey, ThreadPoolExecutor(12) as some:
-            asks = list(paths())
-            answers = some.map(lambda ask: exchange(port, ask), asks)
+        with process(port, variables, terminal=terminal) as journey, ThreadPoolExecutor(16) as many:
+            # Those that take their time first, or all would wait for them in the end.
+            asks = sorted(paths(), key=lambda ask: "hang" not in ask.name)
+            with ThreadPoolExecutor(10) as some:
+                answers = some.map(lambda ask: exchange(port, ask), asks)
             journey.answers = {ask.name: answer for ask, answer in zip(asks, answers, strict=True)}
             assert len(journey.answers) == len(asks)
             hanging = Ask("", body=chat("indiscreet/one", stream=True), extra=HANG)
-            for number, answer in enumerate(some.map(lambda _: exchange(port, hanging), range(12))):
+            for number, answer in enumerate(many.map(lambda _: exchange(port, hanging), range(16))):
                 journey.answers[f"one of too many {number}"] = answer
             journey.metrics = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
             last = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
