@@ -30,9 +30,9 @@ _EVENTS = (
     "`data: [DONE]`. A stream that breaks ends in an event that holds an error, and in no `[DONE]`."
 )
 
-_ANYWHERE = frozenset({431, 500, 503, 504, 505})
+_ANYWHERE = frozenset({400, 431, 500, 503, 504, 505})
 # A provider may give any other status too, which `default` stands for.
-_BY_A_PROVIDER = frozenset({400, 401, 403, 404, 429, 502}) | _ANYWHERE
+_BY_A_PROVIDER = frozenset({401, 403, 404, 429, 502}) | _ANYWHERE
 _ABOUT_A_BODY = frozenset({408, 413, 415})
 
 _STRING = {"type": "string"}
