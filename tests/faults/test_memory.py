@@ -101,9 +101,9 @@ def test_a_connection_that_is_never_read_is_given_back_some_time_after_its_reque
         ask(gateway, "tireless/one", stream=True) as connection,
     ):
         read_until(connection, b"word ")
-        gateway.wait_for_open_requests(0)
         assert sockets_of(gateway.port)
 
+        gateway.wait_for_open_requests(0)
         deadline = time.monotonic() + 15
         while sockets_of(gateway.port):
             assert time.monotonic() < deadline, "the connection is still held"

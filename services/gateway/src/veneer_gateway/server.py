@@ -90,7 +90,10 @@ def listen(settings: Settings) -> socket.socket:
         OSError: the address cannot be bound.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    address = (settings.host, settings.port)
+    listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+    _give_up_on_who_stops_reading(listener)
+    return listener
 
 
 def join(settings: Settings) -> socket.socket:
@@ -112,6 +115,7 @@ def join(settings: Settings) -> socket.socket:
     except OSError:
         shared.close()
         raise
+    _give_up_on_who_stops_reading(shared)
     return shared
 
 
@@ -144,7 +148,6 @@ async def serve_until(
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("serving", extra={"url": url, "pid": os.getpid()})
-    _give_up_on_who_stops_reading(listener)
     speak_http1_only()
     config = _config(settings, listener)
     close = asyncio.Event()
@@ -249,7 +252,7 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 def _give_up_on_who_stops_reading(listener: socket.socket) -> None:
     """Have the system reset such a connection; neither Hypercorn nor asyncio would ever let it go.
 
-    Connections inherit the option.
+    Connections inherit the option, those too that come before anybody serves them.
     """
     if sys.platform == "linux":
         milliseconds = _MOST_SECONDS_UNREAD * 1000
