@@ -30,12 +30,6 @@ def compose(checkout: Path) -> Iterator[Callable[..., str]]:
     compose("down", "--volumes", "--remove-orphans")
 
 
-def test_what_needs_a_certain_port_is_left_to_one_process(request: pytest.FixtureRequest) -> None:
-    has_company = "PYTEST_XDIST_WORKER" in os.environ
-
-    assert request.node.nodeid.endswith("@ports") is has_company
-
-
 @pytest.mark.usefixtures("image")
 def test_the_image_runs_with_port_and_log_level_from_the_environment() -> None:
     with container("--env", "PORT=8123", "--env", "LOG_LEVEL=debug") as (ident, url):
