@@ -26,8 +26,8 @@ settings.register_profile(
 settings.load_profile("veneer")
 
 # Folders and files, and what their tests share of which there is but one: the ports that READMEs
-# and pages name, an image, or a run of all wrong adapters. Each is left to one of the processes
-# that run the tests.
+# and pages name, an image, a run of all wrong adapters, or what became of many requests. Each is
+# left to one of the processes that run the tests.
 _GROUPS = {
     "conformance": "wrong adapters",
     "deploy/test_containers.py": "ports",
@@ -35,6 +35,7 @@ _GROUPS = {
     "docs": "ports",
     "packaging": "ports",
     "readme": "ports",
+    "redaction": "journeys",
 }
 
 

@@ -142,22 +142,11 @@ def read_all(descriptor: int, pieces: list[bytes]) -> None:
 LEVELS = ("debug", "info", "warning", "error", "critical", "off")
 
 
-# One process of the tests for each, or the journey would be made by several.
-pytestmark = pytest.mark.parametrize(
-    "journey",
-    [
-        pytest.param((level, terminal), marks=pytest.mark.xdist_group(name), id=name)
-        for level, terminal, name in [
-            *((level, False, level) for level in LEVELS),
-            ("debug", True, "debug on a terminal"),
-        ]
-    ],
-    indirect=True,
+@pytest.fixture(
     scope="module",
+    params=[*((level, False) for level in LEVELS), ("debug", True)],
+    ids=[*LEVELS, "debug on a terminal"],
 )
-
-
-@pytest.fixture(scope="module")
 def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """All requests, to a gateway that logs from a level up; then one more, which it has to cut."""
     level, terminal = request.param
