@@ -512,7 +512,7 @@ class Sees(Right):
 
 class TakesAHeaderOut(Sees):
     def see(self, headers: Headers, request: ChatCompletionRequest) -> None:
-        headers._values.pop("authorization", None)
+        headers.raw = tuple(pair for pair in headers.raw if pair[0] != b"authorization")
 
 
 class TestTakesAHeaderOut(Check):

@@ -18,6 +18,7 @@ from veneer_protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from veneer_protocol.frames import Frames, open_stream
 from veneer_protocol.guard import StreamGuard, check_completion, check_models
 from veneer_protocol.parsing import parse_request
 from veneer_protocol.replies import FinishReason, Reply, usage
@@ -32,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "ChatCompletionRequest",
     "FinishReason",
+    "Frames",
     "Headers",
     "InvalidProviderResponseError",
     "InvalidRequestError",
@@ -59,6 +61,7 @@ __all__ = [
     "encode_event",
     "encode_model",
     "encode_models",
+    "open_stream",
     "parse_request",
     "request_schema",
     "usage",

@@ -36,7 +36,7 @@ class Headers(Mapping[str, str]):
     arrival with its bytes untouched. `repr` shows names only, for any value may be a secret.
     """
 
-    __slots__ = ("_values", "raw")
+    __slots__ = ("raw",)
 
     raw: tuple[tuple[bytes, bytes], ...]
     """Every (name, value) as it came; names lower-cased, as ASGI has them."""
@@ -46,27 +46,31 @@ class Headers(Mapping[str, str]):
     ) -> None:
         if isinstance(pairs, Mapping):
             pairs = pairs.items()
-        self.raw = tuple((_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs)
-        self._values: dict[str, list[str]] = {}
-        for name, value in self.raw:
-            self._values.setdefault(_as_text(name).lower(), []).append(_as_text(value))
+        self.raw = tuple([(_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs])
 
     def __getitem__(self, name: str) -> str:
-        name = name.lower()
-        return ("; " if name == "cookie" else ", ").join(self._values[name])
+        # Looked for among the few there are; a table of all would take longer to make.
+        values = self.get_all(name)
+        if not values:
+            raise KeyError(name)
+        return ("; " if name.lower() == "cookie" else ", ").join(values)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(dict.fromkeys(_as_text(name).lower() for name, _ in self.raw))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(tuple(iter(self)))
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self)})"
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Give the values of `name` in order of arrival, none where it did not come."""
-        return tuple(self._values.get(name.lower(), ()))
+        name = name.lower()
+        if name.isascii():
+            known = name.encode()
+            return tuple([_as_text(value) for key, value in self.raw if key == known])
+        return tuple([_as_text(value) for key, value in self.raw if _as_text(key).lower() == name])
 
     def forwardable(self) -> "Headers":
         """Give those that may go on to an upstream.
@@ -85,12 +89,7 @@ class Headers(Mapping[str, str]):
         is no secret to be found in a text. It takes time for each word: cut a long text first, but
         not to the length it is shown with, for half a secret at its end would not be known.
         """
-        words = {
-            word.strip(",;")
-            for values in self._values.values()
-            for value in values
-            for word in value.split()
-        }
+        words = {word.strip(",;") for _, value in self.raw for word in _as_text(value).split()}
         # The longest first, of which a shorter one may be a part.
         for word in sorted(words, key=len, reverse=True):
             if len(word) >= _SHORTEST_SECRET:

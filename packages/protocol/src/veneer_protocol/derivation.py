@@ -8,7 +8,7 @@ from io import StringIO
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from veneer_protocol.errors import InvalidProviderResponseError
-from veneer_protocol.guard import StreamGuard
+from veneer_protocol.guard import StreamGuard, check_piece
 
 # What a completion and its chunks have in common, beside choices and usage.
 _SHARED = {"id", "created", "model", "service_tier", "system_fingerprint"}
@@ -73,11 +73,31 @@ class _Texts:
         delta = chunk.choices[0].delta
         self.content.write(delta.content or "")
         self.refusal.write(delta.refusal or "")
-        if self.content.tell() + self.refusal.tell() > _MOST_MEBICHARACTERS * _MEBI:
-            raise InvalidProviderResponseError(
-                f"The provider's stream has more than {_MOST_MEBICHARACTERS} Mi characters, too "
-                "many for one answer."
-            )
+        _check_length(self.content.tell() + self.refusal.tell())
+
+
+async def join(pieces: AsyncIterator[str]) -> str:
+    """Read `pieces` of a text to their end.
+
+    Raises:
+        InvalidProviderResponseError: one is no text, or they are longer than an answer can be.
+    """
+    text, seen = StringIO(), 0
+    async for piece in pieces:
+        text.write(check_piece(piece))
+        _check_length(text.tell())
+        seen += 1
+        if seen % _CHUNKS_BETWEEN_PAUSES == 0:
+            await asyncio.sleep(0)  # As above.
+    return text.getvalue()
+
+
+def _check_length(characters: int) -> None:
+    if characters > _MOST_MEBICHARACTERS * _MEBI:
+        raise InvalidProviderResponseError(
+            f"The provider's stream has more than {_MOST_MEBICHARACTERS} Mi characters, too "
+            "many for one answer."
+        )
 
 
 def split(completion: ChatCompletion) -> Iterator[ChatCompletionChunk]:

@@ -5,12 +5,13 @@ from typing import TypeVar
 from openai.types import Model
 from openai.types.chat import ChatCompletion
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from veneer_protocol.errors import InvalidProviderResponseError
 
 T = TypeVar("T")
 
+_NO_JSON = "The provider's answer holds something that cannot be written as JSON."
 _COMPLETION = TypeAdapter(ChatCompletion)
 _MODEL = TypeAdapter(Model)
 _MODELS = TypeAdapter(list[Model])
@@ -40,6 +41,18 @@ def encode_models(models: list[Model]) -> bytes:
     return b'{"object":"list","data":%b}' % encode_json(_MODELS, models)
 
 
+def encode_text(text: str) -> bytes:
+    """Give `text` as a JSON string.
+
+    Raises:
+        InvalidProviderResponseError: it holds half a surrogate pair.
+    """
+    try:
+        return to_json(text)
+    except PydanticSerializationError as error:
+        raise InvalidProviderResponseError(_NO_JSON) from error
+
+
 def encode_json(adapter: TypeAdapter[T], value: T) -> bytes:
     """Encode `value` by `adapter`, without the fields that nobody set.
 
@@ -50,6 +63,4 @@ def encode_json(adapter: TypeAdapter[T], value: T) -> bytes:
         # A provider may add fields, or values newer than our openai package: no warnings.
         return adapter.dump_json(value, exclude_unset=True, warnings=False)
     except PydanticSerializationError as error:
-        raise InvalidProviderResponseError(
-            "The provider's answer holds something that cannot be written as JSON."
-        ) from error
+        raise InvalidProviderResponseError(_NO_JSON) from error

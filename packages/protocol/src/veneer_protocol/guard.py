@@ -67,6 +67,19 @@ def check_completion(completion: object) -> ChatCompletion:
     return completion
 
 
+def check_piece(piece: object) -> str:
+    """Give `piece` of a text if it is one.
+
+    Raises:
+        InvalidProviderResponseError: it is something else.
+    """
+    if not isinstance(piece, str):
+        raise InvalidProviderResponseError(
+            f"generate() yielded {type(piece).__qualname__} where a str is due."
+        )
+    return piece
+
+
 class StreamGuard:
     """Keeps one stream legal: role first, one id, one finish reason, usage last.
 

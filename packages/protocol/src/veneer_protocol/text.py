@@ -4,14 +4,16 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import cast
+from typing import TypeGuard, cast
 
 from openai.types import Model
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.context import RequestContext
-from veneer_protocol.errors import InvalidProviderResponseError, ModelNotFoundError
+from veneer_protocol.derivation import join
+from veneer_protocol.errors import ModelNotFoundError
+from veneer_protocol.guard import check_piece
 from veneer_protocol.replies import Reply
 from veneer_protocol.request import ChatCompletionRequest
 
@@ -50,23 +52,46 @@ class TextAdapter(ProviderAdapter, ABC):
             for name in self.models
         ]
 
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        """Give all pieces in one."""
+        if not only_generates(self):
+            return await super().create_chat_completion(request, context)
+        self.check_model(request)
+        said = cast("AsyncGenerator[str, None]", self.generate(request, context))
+        async with aclosing(said) as pieces:
+            return Reply(model=request.model).completion(await join(pieces))
+
     async def stream_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Give each piece as a chunk."""
-        if request.model_name not in self.models:
-            raise ModelNotFoundError(request.model)
+        self.check_model(request)
         reply = Reply(model=request.model)
         # That it is a generator was seen to when the class was defined.
         said = cast("AsyncGenerator[str, None]", self.generate(request, context))
         async with aclosing(said) as pieces:
             async for piece in pieces:
-                if not isinstance(piece, str):
-                    raise InvalidProviderResponseError(
-                        f"generate() yielded {type(piece).__qualname__} where a str is due."
-                    )
-                if piece:
+                if check_piece(piece):
                     yield reply.chunk(piece)
                 else:  # One that says nothing without end must not hold up all others.
                     await asyncio.sleep(0)
         yield reply.last_chunk()
+
+    def check_model(self, request: ChatCompletionRequest) -> None:
+        """See that the model of `request` is one of `models`.
+
+        Raises:
+            ModelNotFoundError: it is not.
+        """
+        if request.model_name not in self.models:
+            raise ModelNotFoundError(request.model)
+
+
+def only_generates(adapter: ProviderAdapter) -> TypeGuard[TextAdapter]:
+    """Tell whether what `adapter` streams is what its `generate` says, and nothing else."""
+    return (
+        isinstance(adapter, TextAdapter)
+        and type(adapter).stream_chat_completion is TextAdapter.stream_chat_completion
+    )
