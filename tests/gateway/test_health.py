@@ -73,7 +73,7 @@ def test_a_provider_that_failed_is_shown_and_the_rest_are_ready() -> None:
 
 def test_a_gateway_on_its_way_out_is_not_ready() -> None:
     with running_gateway(PlainAdapter()) as gateway:
-        gateway.app.is_draining = True
+        gateway.app.in_flight.is_draining = True
         ready = httpx2.get(f"{gateway.url}/readyz")
 
     assert (ready.status_code, ready.json()["status"]) == (503, "not ready")

@@ -99,7 +99,7 @@ def test_a_request_that_is_open_at_the_stop_may_go_on() -> None:
         while is_listening(gateway.port):
             assert time.monotonic() < deadline, "new connections are still taken"
             time.sleep(0.05)
-        assert gateway.app.is_draining
+        assert gateway.app.in_flight.is_draining
         assert not adapter.was_cancelled.is_set()
 
 

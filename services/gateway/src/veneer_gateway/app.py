@@ -1,17 +1,25 @@
 """The Quart application: routes, errors, start and stop."""
 
-from quart import Quart, Response
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from quart import Quart
 from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
-from veneer_gateway.connection import ExchangeConnection, WebsocketRefusal, admit
+from veneer_gateway.connection import (
+    ADMISSION,
+    Admission,
+    DirectConnection,
+    ExchangeConnection,
+    WebsocketRefusal,
+)
 from veneer_gateway.errors import respond_to_error
-from veneer_gateway.exchange import InFlight
+from veneer_gateway.exchange import path_of
+from veneer_gateway.in_flight import InFlight
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Report, Tracing
-from veneer_gateway.routes.chat import chat_routes
+from veneer_gateway.routes.chat import CHAT_PATH, chat_completions
 from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.metrics import metrics_routes
 from veneer_gateway.routes.models import model_routes
@@ -47,12 +55,24 @@ class Gateway(Quart):
             settings.max_requests_per_provider,
             Report(self.metrics, tracing),
         )
-        admit(self, self.in_flight, settings.max_header_bytes)
-        self.is_draining = False
-        """Whether the process is on its way out: it serves what is open, and is not ready."""
+        self._admission = Admission(self.in_flight, settings.max_header_bytes)
+        self.extensions[ADMISSION] = self._admission
+        self._answer = chat_completions(registry, settings)
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
-        self.after_request(self._let_go)
+
+    async def asgi_app(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Serve a request for an answer directly, and all else by Quart."""
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "POST"
+            and path_of(scope["path"]) == CHAT_PATH
+        ):
+            await DirectConnection(scope, self._admission, self._answer)(receive, send)
+        else:
+            await super().asgi_app(scope, receive, send)
 
     async def start(self) -> None:
         """Start the adapters."""
@@ -71,15 +91,6 @@ class Gateway(Quart):
         if request is None:
             return super().create_url_adapter(request)
         return self.url_map.bind("gateway", path_info=request.path, default_method=request.method)
-
-    async def _let_go(self, response: Response) -> Response:
-        """Have the client open its next connection elsewhere, where this process is on its way out.
-
-        What is sent on an open one just as that is closed would be lost.
-        """
-        if self.is_draining:
-            response.headers["connection"] = "close"
-        return response
 
 
 def create_app(
@@ -102,12 +113,11 @@ def create_app(
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False
-    app.register_blueprint(
-        chat_routes(registry, settings.body_timeout_seconds, settings.max_answer_bytes)
-    )
+    # Quart knows the path, for the sake of other methods.
+    app.add_url_rule(CHAT_PATH, endpoint="chat.create_chat_completion", methods=["POST"])
     app.register_blueprint(model_routes(registry, settings.models_timeout_seconds))
     app.register_blueprint(metrics_routes(app.metrics))
-    app.register_blueprint(health_routes(registry, lambda: app.is_draining))
+    app.register_blueprint(health_routes(registry, lambda: app.in_flight.is_draining))
     app.register_blueprint(openapi_routes())
     app.register_error_handler(Exception, respond_to_error)
     app.register_error_handler(HTTPException, respond_to_error)

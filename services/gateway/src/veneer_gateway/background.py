@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.errors import adapter_call
-from veneer_gateway.exchange import InFlight
+from veneer_gateway.in_flight import InFlight
 from veneer_gateway.length import Length
 from veneer_gateway.streaming import close_stream
 from veneer_protocol import encode_event
@@ -38,17 +38,17 @@ async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
 
 
 async def finish_stream(
-    chunks: AsyncIterator[ChatCompletionChunk], in_flight: InFlight, length: Length
-) -> AsyncGenerator[ChatCompletionChunk, None]:
+    chunks: AsyncIterator[object], in_flight: InFlight, length: Length
+) -> AsyncGenerator[object, None]:
     """Give `chunks`, which go on to their end in a task in flight when this is closed.
 
     While it is read, a slow reader slows them as ever. Then they add to `length` here, and take as
     long as any request may.
     """
-    queue: asyncio.Queue[ChatCompletionChunk | Exception | None] = asyncio.Queue(maxsize=1)
+    queue: asyncio.Queue[object] = asyncio.Queue(maxsize=1)
     is_read = True
 
-    async def hand_over(item: ChatCompletionChunk | Exception | None) -> None:
+    async def hand_over(item: object) -> None:
         if is_read:
             await queue.put(item)
         else:
@@ -59,7 +59,7 @@ async def finish_stream(
             async with asyncio.timeout(in_flight.limits.total):
                 with adapter_call():
                     async for chunk in chunks:
-                        if not is_read:
+                        if not is_read and isinstance(chunk, ChatCompletionChunk):
                             length.add(encode_event(chunk))
                         await hand_over(chunk)
         except Exception as error:

@@ -1,6 +1,9 @@
 """How an ASGI connection becomes an exchange."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import structlog
@@ -9,10 +12,17 @@ from quart import Quart
 from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
-from veneer_gateway.exchange import Exchange, InFlight, enter, path_of
+from veneer_gateway.caller import Caller
+from veneer_gateway.errors import as_api_error
+from veneer_gateway.exchange import Exchange, enter, path_of
+from veneer_gateway.in_flight import InFlight
 from veneer_protocol import ApiError, InvalidRequestError, ServiceUnavailableError
 
-_EXTENSION = "veneer.in_flight"
+ADMISSION = "veneer.admission"
+"""The extension of an application that holds its `Admission`."""
+
+Answer = Callable[[Exchange, Caller], Awaitable[None]]
+"""Answers one request, whose client it follows."""
 
 
 class HttpVersionError(InvalidRequestError):
@@ -48,9 +58,94 @@ OVERLOADED = OverloadedError(
 )
 
 
-def admit(app: Quart, in_flight: InFlight, max_header_bytes: int) -> None:
-    """Have the requests of `app` counted among those `in_flight`; their heads are bounded."""
-    app.extensions[_EXTENSION] = in_flight, max_header_bytes
+@dataclass(frozen=True)
+class Admission:
+    """Who may be served, and what for."""
+
+    in_flight: InFlight
+    max_header_bytes: int
+
+    def refusal(self, exchange: Exchange, scope: HTTPScope, *, is_full: bool) -> ApiError | None:
+        """Give the error that keeps a request from being looked at, if there is one."""
+        headers = exchange.context.headers
+        if not scope["http_version"].startswith("1."):
+            # Servers of HTTP/2 hold what a client does not read in memory, some without a limit.
+            return OTHER_VERSION_REFUSED
+        if _head_bytes(scope) > self.max_header_bytes:
+            # Hypercorn refuses only a head that comes in several pieces.
+            return HeadersTooLargeError(
+                f"The request line and the headers have more than {self.max_header_bytes} bytes."
+            )
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return TWO_LENGTHS_REFUSED
+        return OVERLOADED if is_full and exchange.path.startswith("/v1/") else None
+
+
+async def conduct(
+    scope: HTTPScope,
+    send: ASGISendCallable,
+    admission: Admission,
+    work: Callable[[Exchange], Awaitable[None]],
+) -> None:
+    """Do `work` as the exchange of a request, and see to what it leaves behind.
+
+    Raises:
+        CancelledError: it was cancelled by others than the gateway.
+    """
+    in_flight = admission.in_flight
+    is_full = in_flight.is_full
+    exchange = Exchange(scope, in_flight, send)
+    enter(exchange)
+    structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
+    try:
+        if (refusal := admission.refusal(exchange, scope, is_full=is_full)) is not None:
+            exchange.error = refusal.code
+            await exchange.refuse(refusal)
+        else:
+            async with exchange.cleanup:
+                await work(exchange)
+    except asyncio.CancelledError:
+        error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
+        if error is None:
+            raise
+        await exchange.say_goodbye(error)
+    finally:
+        exchange.end()
+
+
+class DirectConnection:
+    """One request that the gateway serves itself, by the task of the server.
+
+    Quart's part of a request would take longer than all of ours.
+    """
+
+    def __init__(self, scope: HTTPScope, admission: Admission, answer: Answer) -> None:
+        self._scope = scope
+        self._admission = admission
+        self._answer = answer
+        self._has_left = False
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve it."""
+        try:
+            await conduct(self._scope, send, self._admission, partial(self._serve, receive))
+        except asyncio.CancelledError:
+            if not self._has_left:
+                raise
+
+    async def _serve(self, receive: ASGIReceiveCallable, exchange: Exchange) -> None:
+        caller = Caller(receive, partial(self._leave, exchange))
+        exchange.cleanup.callback(caller.let_go)
+        try:
+            await self._answer(exchange, caller)
+        except Exception as error:
+            if exchange.status is not None:
+                raise
+            await exchange.refuse(as_api_error(error))
+
+    def _leave(self, exchange: Exchange) -> None:
+        self._has_left = True
+        exchange.leave()
 
 
 class ExchangeConnection(ASGIHTTPConnection):
@@ -61,8 +156,6 @@ class ExchangeConnection(ASGIHTTPConnection):
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None:
         super().__init__(app, cast(HTTPScope, {**scope, "path": path_of(scope["path"])}))
-        bounds: tuple[InFlight, int] = app.extensions[_EXTENSION]
-        self._in_flight, self._max_header_bytes = bounds
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -77,40 +170,13 @@ class ExchangeConnection(ASGIHTTPConnection):
 
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
-        is_one_too_many = self._in_flight.is_full
-        exchange = Exchange(self.scope, self._in_flight, send)
-        enter(exchange)
-        structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
         self._task = asyncio.current_task()
-        try:
-            if (refusal := self._refusal(exchange, is_one_too_many)) is not None:
-                await exchange.refuse(refusal)
-            else:
-                async with exchange.cleanup:
-                    await super().handle_request(request, exchange.send)
-        except asyncio.CancelledError:
-            error = SHUTTING_DOWN if self._in_flight.is_cutting else exchange.cut_by
-            if error is None:
-                raise
-            await exchange.say_goodbye(error)
-        finally:
-            exchange.end()
+        admission: Admission = self.app.extensions[ADMISSION]
 
-    def _refusal(self, exchange: Exchange, is_one_too_many: bool) -> ApiError | None:
-        headers = exchange.context.headers
-        if not self.scope["http_version"].startswith("1."):
-            # Servers of HTTP/2 hold what a client does not read in memory, some without a limit.
-            return OTHER_VERSION_REFUSED
-        if _head_bytes(self.scope) > self._max_header_bytes:
-            # Hypercorn refuses only a head that comes in several pieces.
-            return HeadersTooLargeError(
-                f"The request line and the headers have more than {self._max_header_bytes} bytes."
-            )
-        if "content-length" in headers and "transfer-encoding" in headers:
-            return TWO_LENGTHS_REFUSED
-        if is_one_too_many and exchange.path.startswith("/v1/"):
-            return OVERLOADED
-        return None
+        async def work(exchange: Exchange) -> None:
+            await super(ExchangeConnection, self).handle_request(request, exchange.send)
+
+        await conduct(self.scope, send, admission, work)
 
 
 def _head_bytes(scope: HTTPScope) -> int:

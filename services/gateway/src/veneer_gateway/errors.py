@@ -2,19 +2,18 @@
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from quart import Response, request
+from quart import Response
 from werkzeug.exceptions import HTTPException
 
 from veneer_gateway.exchange import current_exchange
+from veneer_gateway.refusals import headers_of
 from veneer_protocol import ApiError, InvalidRequestError, ServerError
 
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
-_HEADER_SAFE = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 log = logging.getLogger("veneer.errors")
 
@@ -41,13 +40,6 @@ class RequestTimeoutError(InvalidRequestError):
     code = "request_timeout"
 
 
-class RequestTooLargeError(InvalidRequestError):
-    """The body is larger than `VENEER_MAX_BODY_BYTES`."""
-
-    status = 413
-    code = "request_too_large"
-
-
 class UnsupportedMediaTypeError(InvalidRequestError):
     """The body is not declared to be plain JSON."""
 
@@ -55,16 +47,12 @@ class UnsupportedMediaTypeError(InvalidRequestError):
     code = "unsupported_media_type"
 
 
-# Answered while the body may still be on its way.
-_BEFORE_THE_BODY = frozenset({408, 413, 415})
-
 _BY_STATUS: dict[int, tuple[type[InvalidRequestError], str]] = {
     404: (UnknownUrlError, "Unknown request URL. The API begins at /v1/models."),
     405: (
         MethodNotAllowedError,
         "This method is not allowed here; the Allow header has those that are.",
     ),
-    413: (RequestTooLargeError, "The request body is too large."),
 }
 
 
@@ -76,13 +64,8 @@ def respond_to_error(error: Exception) -> Response:
         headers = dict(error.get_headers())
         if "Allow" in headers:
             response.headers["Allow"] = headers["Allow"]
-    if api_error.status in _BEFORE_THE_BODY and request.http_version.startswith("1"):
-        # The server closes such a connection; one that was told does not send its next request.
-        response.headers["Connection"] = "close"
-    if (seconds := api_error.retry_after_seconds) is not None:
-        response.headers["Retry-After"] = str(math.ceil(seconds))
-    if _HEADER_SAFE.fullmatch(upstream_id := api_error.upstream_request_id or ""):
-        response.headers["X-Upstream-Request-Id"] = upstream_id
+    for name, value in headers_of(api_error):
+        response.headers[name.decode()] = value.decode()
     return response
 
 

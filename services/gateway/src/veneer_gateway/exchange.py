@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import math
 import re
 import time
 import uuid
-from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
@@ -15,15 +13,15 @@ from urllib.parse import urlsplit
 
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
+from veneer_gateway.in_flight import InFlight
 from veneer_gateway.redaction import Redaction
-from veneer_gateway.report import Report
+from veneer_gateway.refusals import headers_of
 from veneer_gateway.served import Served
-from veneer_gateway.watch import TimeLimits, Watch
+from veneer_gateway.watch import Watch
 from veneer_protocol import (
     ApiError,
     ChatCompletionRequest,
     Headers,
-    RateLimitError,
     RequestContext,
     encode_error,
 )
@@ -36,80 +34,6 @@ _GOODBYE_TIMEOUT_SECONDS = 1
 _KEEPALIVE = b": keepalive\n\n"
 
 log = logging.getLogger("veneer.exchange")
-
-
-class ProviderOverloadedError(RateLimitError):
-    """One provider has more requests than `VENEER_MAX_REQUESTS_PER_PROVIDER`."""
-
-    code = "provider_overloaded"
-
-
-class InFlight:
-    """The tasks that serve requests; cancelling one ends its request and cleans up after it."""
-
-    def __init__(
-        self, limits: TimeLimits, most: int, most_per_provider: int, report: Report
-    ) -> None:
-        self.limits = limits
-        """What time each of them may take."""
-        self.report = report
-        """Who is told of them when they are over."""
-        self._most = most
-        self._most_per_provider = most_per_provider
-        self._by_provider: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self.is_cutting = False
-        """Whether what is still open is being cut, each with a word to its client."""
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no more requests should be taken."""
-        return len(self._tasks) >= self._most
-
-    def add(self, task: asyncio.Task[Any]) -> None:
-        """Have `task` among those that serve."""
-        self._tasks.add(task)
-        self.report.metrics.note_in_flight(len(self._tasks))
-
-    def discard(self, task: asyncio.Task[Any]) -> None:
-        """Have it there no longer."""
-        self._tasks.discard(task)
-        self.report.metrics.note_in_flight(len(self._tasks))
-
-    def enter(self, provider: str) -> None:
-        """Count one more request for `provider`, until `leave` is called.
-
-        Raises:
-            ProviderOverloadedError: it has as many as it may have.
-        """
-        if self._by_provider[provider] >= self._most_per_provider:
-            raise ProviderOverloadedError(
-                f"The provider {provider!r} has as many requests as it may. Try again.",
-                retry_after_seconds=1,
-            )
-        self._by_provider[provider] += 1
-
-    def leave(self, provider: str) -> None:
-        """Count one request less."""
-        self._by_provider[provider] -= 1
-
-    async def finish(self, seconds: float) -> None:
-        """Wait for what is being served, and cut what takes longer than `seconds`."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        await self.cut()
-
-    async def cut(self) -> None:
-        """End what is being served, now."""
-        self.is_cutting = True
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_CUT_TIMEOUT_SECONDS)
 
 
 class Exchange:
@@ -146,6 +70,8 @@ class Exchange:
         """How many chunks of a stream have been sent."""
         self.error: str | None = None
         """The code of the error that it ends in, if it does."""
+        self.has_body = False
+        """Whether all of the request has been read."""
         self.status: int | None = None
         self.is_complete = False
         self.is_stream = False
@@ -170,7 +96,10 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             identity = (b"x-request-id", self.context.request_id.encode())
-            message["headers"] = [*message["headers"], identity]
+            # On its way out, it has the client open its next connection elsewhere: what is sent on
+            # an open one just as that is closed would be lost.
+            last = [(b"connection", b"close")] if self.in_flight.is_draining else []
+            message["headers"] = [*message["headers"], identity, *last]
         elif message["type"] == "http.response.body":
             self.is_complete = not message["more_body"]
         began = time.perf_counter()
@@ -178,15 +107,22 @@ class Exchange:
         self._send_seconds += time.perf_counter() - began
 
     async def refuse(self, error: ApiError) -> None:
-        """Answer with `error`, without the application."""
-        self.error = error.code
-        headers = [(b"content-type", b"application/json")]
-        if self._http_version not in {"2", "3"}:
-            headers.append((b"connection", b"close"))  # The body may still be on its way.
-        if error.retry_after_seconds is not None:
-            headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after_seconds)))
-        await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await self._send_body(error.to_json())
+        """Answer with `error`."""
+        headers = headers_of(error)
+        if not self.has_body and self._http_version not in {"2", "3"}:
+            # The server closes such a connection; one that was told does not send its next request.
+            headers.append((b"connection", b"close"))
+        await self.answer(error.status, headers, error.to_json())
+
+    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer with `body`, which is JSON."""
+        whole = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await self.start(status, [*whole, *headers])
+        await self.send_body(body)
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Begin the response."""
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
     def serve_by(self, provider: str) -> None:
         """Take a place among the requests of `provider`, until the end.
@@ -197,6 +133,11 @@ class Exchange:
         self.provider = provider
         self.in_flight.enter(provider)
         self._has_place = True
+
+    def leave(self) -> None:
+        """End it, now; its client is gone."""
+        if not self.is_complete:
+            self._task.cancel()
 
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
@@ -210,9 +151,10 @@ class Exchange:
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
                 if self.status is None:
+                    self.has_body = False  # It may be on its way, and the connection is closed.
                     await self.refuse(error)
                 elif self.is_stream and not self.is_complete:
-                    await self._send_body(encode_error(error))
+                    await self.send_body(encode_error(error))
 
     def end(self) -> None:
         """Tell of it: in the log, the metrics and the traces."""
@@ -254,7 +196,7 @@ class Exchange:
         # Beside the task of this request, which waits for the adapter. Where the last comment has
         # not gone out yet, the client does not read, and needs no other.
         if not self._beside:
-            self._start_beside(self._send_body(_KEEPALIVE, more_body=True))
+            self._start_beside(self.send_body(_KEEPALIVE, more_body=True))
 
     def _give_up(self) -> None:
         """Let the client go, where the adapter swallows its cancellation."""
@@ -274,7 +216,8 @@ class Exchange:
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
-    async def _send_body(self, content: bytes, *, more_body: bool = False) -> None:
+    async def send_body(self, content: bytes, *, more_body: bool = False) -> None:
+        """Send `content`, which ends the response unless there is `more_body`."""
         await self.send({"type": "http.response.body", "body": content, "more_body": more_body})
 
 

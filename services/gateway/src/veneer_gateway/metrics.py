@@ -68,6 +68,9 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._found: dict[
+            tuple[tuple[str, str, str], int, str], tuple[Counter, Histogram, Histogram, Histogram]
+        ] = {}
 
     def note_in_flight(self, count: int) -> None:
         """Tell how many requests are being served now."""
@@ -78,14 +81,29 @@ class Metrics:
         provider = served.provider or "none"
         who = (served.endpoint, provider, served.mode)
         status = 499 if served.status is None else served.status
-        self._requests.labels(*who, str(status), served.ended).inc()
-        self._seconds.labels(*who).observe(served.seconds)
-        self._overhead.labels(*who).observe(served.overhead_seconds)
-        self._send.labels(*who).observe(served.send_seconds)
+        requests, seconds, overhead, send = self._labelled(who, status, served.ended)
+        requests.inc()
+        seconds.observe(served.seconds)
+        overhead.observe(served.overhead_seconds)
+        send.observe(served.send_seconds)
         if served.first_chunk_seconds is not None:
             self._first_chunk.labels(provider).observe(served.first_chunk_seconds)
         if served.chunks:
             self._chunks.labels(provider).inc(served.chunks)
+
+    def _labelled(
+        self, who: tuple[str, str, str], status: int, ended: str
+    ) -> tuple[Counter, Histogram, Histogram, Histogram]:
+        """Give what counts such requests; prometheus_client takes its time to find that."""
+        key = (who, status, ended)
+        if (found := self._found.get(key)) is None:
+            found = self._found[key] = (
+                self._requests.labels(*who, str(status), ended),
+                self._seconds.labels(*who),
+                self._overhead.labels(*who),
+                self._send.labels(*who),
+            )
+        return found
 
     def encode(self) -> bytes:
         """Give all that was counted."""

@@ -234,7 +234,7 @@ async def _drain(
     Hypercorn would wait for that for ever: its own limit does nothing on CPython 3.12 and newer.
     """
     await stop.wait()
-    app.is_draining = True
+    app.in_flight.is_draining = True
     seconds = settings.drain_seconds
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
     await _wait(cut, settings.shutdown_delay_seconds)

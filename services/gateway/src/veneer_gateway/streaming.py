@@ -1,94 +1,122 @@
-"""An adapter's stream to the frames of a response body."""
+"""An adapter's stream to the body of a response: joined as far as it is ready, never held back."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 
-from openai.types.chat import ChatCompletionChunk
-
+from veneer_gateway.caller import Caller
+from veneer_gateway.driving import drive
 from veneer_gateway.errors import adapter_call, as_api_error
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
-from veneer_gateway.report import Span
-from veneer_protocol import DONE, StreamGuard, encode_error, encode_event
+from veneer_protocol import DONE, Frames, encode_error
 
-_CHUNKS_BETWEEN_PAUSES = 16
+_SLICE_SECONDS = 0.001
+_SLICE_BYTES = 32 * 1024
 _CLOSE_TIMEOUT_SECONDS = 5
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # nginx buffers a stream unless told not to.
+    (b"x-accel-buffering", b"no"),
+]
 
 log = logging.getLogger("veneer.streaming")
 
 
-async def open_event_stream(
-    chunks: AsyncIterator[ChatCompletionChunk],
-    guard: StreamGuard,
-    exchange: Exchange,
-    length: Length,
-) -> AsyncGenerator[bytes, None]:
-    """Wait for the first chunk, then give the frames of the whole stream, which add to `length`.
+class EventStream:
+    """One stream on its way from an adapter to a client.
 
-    The exchange owns `chunks` from here on: it closes them also where the frames are never read.
-
-    Raises:
-        Exception: whatever the adapter raises before its first chunk, so that it becomes the
-            response. Later, it becomes the last frame.
+    Frames that are ready together leave together, for each write costs more than all else: they
+    gather while the adapter does not wait, for a millisecond and to 32 KiB at most.
     """
-    legal = _legal(chunks, guard, exchange.span)
-    exchange.cleanup.push_async_callback(close_stream, chunks)
-    exchange.cleanup.push_async_callback(close_stream, legal)
-    exchange.watch.expect_chunk()
-    with adapter_call():
-        first = await anext(legal)
-    exchange.watch.note_chunk()
-    frame = length.add(encode_event(first))
-    exchange.is_stream = True
-    return _frames(frame, legal, exchange, length)
 
+    def __init__(
+        self,
+        source: AsyncIterator[object],
+        frames: Frames,
+        exchange: Exchange,
+        caller: Caller,
+        length: Length,
+    ) -> None:
+        """Take `source`, which the exchange closes, however it ends; the frames add to `length`."""
+        self._source = source
+        self._frames = frames
+        self._exchange = exchange
+        self._caller = caller
+        self._length = length
+        self._ready: list[bytes] = []
+        self._ready_bytes = 0
+        self._chunks = 0
+        self._loop = asyncio.get_running_loop()
+        self._pause_at = self._loop.time() + _SLICE_SECONDS
+        exchange.cleanup.push_async_callback(close_stream, source)
 
-async def _legal(
-    chunks: AsyncIterator[ChatCompletionChunk], guard: StreamGuard, span: Span | None
-) -> AsyncGenerator[ChatCompletionChunk, None]:
-    seen = 0
-    task = asyncio.current_task()
-    async for chunk in chunks:
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError  # The adapter has swallowed the one it got.
-        legal = guard.check(chunk)
-        if span is not None:
-            span.note_answer(chunk)
-        if legal is not None:
-            yield legal
-        seen += 1
-        if seen % _CHUNKS_BETWEEN_PAUSES == 0:
-            # Sending seldom suspends. Without a pause a stream that is always ready would never
-            # learn that its client has left, and would hold up all others.
-            await asyncio.sleep(0)
-    if (usage := guard.end()) is not None:
-        yield usage
+    async def send(self) -> None:
+        """Send it whole. The response begins with the first frame.
 
+        Raises:
+            Exception: what the adapter raises before its first frame, so that it becomes the
+                response. Later, it becomes the last frame.
+        """
+        await drive(self._gather(), self._send_ready)
+        await self._send_ready(is_last=True)
 
-async def _frames(
-    first: bytes, rest: AsyncIterator[ChatCompletionChunk], exchange: Exchange, length: Length
-) -> AsyncGenerator[bytes, None]:
-    watch = exchange.watch
-    try:
-        yield first
-        exchange.chunks = 1
+    async def _gather(self) -> None:
+        try:
+            with adapter_call():
+                await self._gather_frames()
+        except Exception as error:
+            if not (self._exchange.is_stream or self._ready):
+                raise
+            # The upstream is let go before the frame leaves, for a slow reader may take its time.
+            await self._exchange.cleanup.aclose()
+            self._ready.append(encode_error(as_api_error(error)))
+        else:
+            self._ready.append(DONE)
+
+    async def _gather_frames(self) -> None:
+        task, watch, time = asyncio.current_task(), self._exchange.watch, self._loop.time
         watch.expect_chunk()
-        with adapter_call():
-            async for chunk in rest:
+        async for given in self._source:
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # The adapter has swallowed the one it got.
+            now = time()
+            if (frame := self._frames.frame(given)) is not None:
                 watch.note_chunk()
-                yield length.add(encode_event(chunk))
-                exchange.chunks += 1
+                if not self._ready:
+                    self._pause_at = now + _SLICE_SECONDS
+                self._add(frame)
                 watch.expect_chunk()
-    except Exception as error:  # noqa: BLE001  as_api_error logs what nobody foresaw.
-        # The upstream is let go before the frame leaves, for a slow reader may take its time.
-        await exchange.cleanup.aclose()
-        yield encode_error(as_api_error(error))
-    else:
-        yield DONE
+            if now >= self._pause_at or self._ready_bytes >= _SLICE_BYTES:
+                # Sending seldom suspends. Without a pause a stream that is always ready would
+                # never learn that its client has left, and would hold up all others.
+                await asyncio.sleep(0)
+        if last := self._frames.end():
+            self._add(last)
+
+    def _add(self, frame: bytes) -> None:
+        self._ready.append(self._length.add(frame))
+        self._ready_bytes += len(frame)
+        self._chunks += 1
+
+    async def _send_ready(self, *, is_last: bool = False) -> None:
+        """Send what is ready, now that there is nothing else to do."""
+        exchange = self._exchange
+        await self._caller.follow()
+        if self._ready:
+            content, chunks = b"".join(self._ready), self._chunks
+            self._ready, self._ready_bytes, self._chunks = [], 0, 0
+            with exchange.watch.sending():
+                if not exchange.is_stream:
+                    exchange.is_stream = True
+                    await exchange.start(200, _HEADERS)
+                await exchange.send_body(content, more_body=not is_last)
+            exchange.chunks += chunks
+        self._pause_at = self._loop.time() + _SLICE_SECONDS
 
 
-async def close_stream(stream: AsyncIterator[ChatCompletionChunk]) -> None:
+async def close_stream(stream: AsyncIterator[object]) -> None:
     """Close `stream` if it can be, within a time limit; a failure is logged."""
     if (aclose := getattr(stream, "aclose", None)) is None:
         return

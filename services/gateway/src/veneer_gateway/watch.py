@@ -97,6 +97,17 @@ class Watch:
             self.first_chunk_seconds = self.seconds
             self._look()
 
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Count the block as nobody's silence: a reader takes its time."""
+        is_waiting = self._waiting_since is not None
+        self._count_wait()
+        try:
+            yield
+        finally:
+            if is_waiting:
+                self._waiting_since = self._loop.time()
+
     def stop(self) -> None:
         """Count no more."""
         self._count_wait()

@@ -5,86 +5,85 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 
 import asyncio
 
-from quart import Blueprint, Response, request
-
 from veneer_gateway.background import finish, finish_stream
+from veneer_gateway.caller import Caller
+from veneer_gateway.connection import Answer
+from veneer_gateway.driving import drive
 from veneer_gateway.errors import RequestTimeoutError, UnsupportedMediaTypeError, adapter_call
-from veneer_gateway.exchange import Exchange, current_exchange
+from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
 from veneer_gateway.registry import Registry
-from veneer_gateway.streaming import open_event_stream
+from veneer_gateway.settings import Settings
+from veneer_gateway.streaming import EventStream
 from veneer_protocol import (
     ChatCompletionRequest,
+    Headers,
     ProviderAdapter,
-    StreamGuard,
     check_completion,
     encode_completion,
+    open_stream,
     parse_request,
 )
 
-_STREAM_HEADERS = {
-    "Cache-Control": "no-cache",
-    # nginx buffers a stream unless told not to.
-    "X-Accel-Buffering": "no",
-}
+CHAT_PATH = "/v1/chat/completions"
 
 
-def chat_routes(
-    registry: Registry, body_timeout_seconds: float, max_answer_bytes: int
-) -> Blueprint:
-    """Serve chat completions by the adapters of `registry`."""
-    routes = Blueprint("chat", __name__)
+def chat_completions(registry: Registry, settings: Settings) -> Answer:
+    """Give what answers such a request by the adapters of `registry`."""
 
-    @routes.post("/v1/chat/completions")
-    async def create_chat_completion() -> Response:
-        exchange = current_exchange()
-        _require_json(exchange)
-        chat = parse_request(await _body(exchange, body_timeout_seconds))
+    async def answer(exchange: Exchange, caller: Caller) -> None:
+        _require_json(exchange.context.headers)
+        chat = parse_request(await _body(exchange, caller, settings))
         exchange.chat = exchange.redaction.chat = chat
         exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)
         exchange.serve_by(adapter.name)
-        answer = _stream if chat.stream else _complete
-        return await answer(adapter, chat, exchange, Length(max_answer_bytes))
+        length = Length(settings.max_answer_bytes)
+        work = _stream if chat.stream else _complete
+        await work(adapter, chat, exchange, caller, length)
 
-    return routes
+    return answer
 
 
 async def _complete(
-    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange, length: Length
-) -> Response:
+    adapter: ProviderAdapter,
+    chat: ChatCompletionRequest,
+    exchange: Exchange,
+    caller: Caller,
+    length: Length,
+) -> None:
     work = adapter.create_chat_completion(chat, exchange.context)
+    if adapter.finishes_in_background:
+        work = finish(work, exchange.in_flight)
     with exchange.watch.answer(), adapter_call():
-        if adapter.finishes_in_background:
-            completion = await finish(work, exchange.in_flight)
-        else:
-            completion = await work
+        completion = await drive(work, caller.follow)
     completion = check_completion(completion)
     if exchange.span is not None:
         exchange.span.note_answer(completion)
-    body = length.add(encode_completion(completion))
-    return Response(body, content_type="application/json")
+    await exchange.answer(200, [], length.add(encode_completion(completion)))
 
 
 async def _stream(
-    adapter: ProviderAdapter, chat: ChatCompletionRequest, exchange: Exchange, length: Length
-) -> Response:
-    options = chat.stream_options
-    guard = StreamGuard(include_usage=options is not None and options.include_usage)
-    chunks = adapter.stream_chat_completion(chat, exchange.context)
-    if adapter.finishes_in_background:
-        chunks = finish_stream(chunks, exchange.in_flight, length)
-    frames = await open_event_stream(chunks, guard, exchange, length)
-    response = Response(
-        frames, content_type="text/event-stream; charset=utf-8", headers=_STREAM_HEADERS
+    adapter: ProviderAdapter,
+    chat: ChatCompletionRequest,
+    exchange: Exchange,
+    caller: Caller,
+    length: Length,
+) -> None:
+    is_in_background = adapter.finishes_in_background
+    source, frames = open_stream(
+        adapter,
+        chat,
+        exchange.context,
+        note=None if exchange.span is None else exchange.span.note_answer,
+        in_chunks=is_in_background,
     )
-    # Quart would cut the stream in silence after a minute.
-    response.timeout = None
-    return response
+    if is_in_background:
+        source = finish_stream(source, exchange.in_flight, length)
+    await EventStream(source, frames, exchange, caller, length).send()
 
 
-def _require_json(exchange: Exchange) -> None:
-    headers = exchange.context.headers
+def _require_json(headers: Headers) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     # Neither value is quoted in the error: none of a header ever is.
     # A missing type is refused too: a web page may send such a body to a gateway on its visitor's
@@ -99,17 +98,14 @@ def _require_json(exchange: Exchange) -> None:
         )
 
 
-async def _body(exchange: Exchange, timeout_seconds: float) -> bytes:
-    # Not get_data(): on Python 3.11 its wait_for loses the cancellation of a client that leaves
-    # as soon as the body is there, and the adapter would work for nobody.
-    began = exchange.watch.seconds
+async def _body(exchange: Exchange, caller: Caller, settings: Settings) -> bytes:
+    began, limit = exchange.watch.seconds, settings.body_timeout_seconds
+    declared = exchange.context.headers.get("content-length")
     try:
-        async with asyncio.timeout(timeout_seconds):
-            body: bytes = await request.body
+        async with asyncio.timeout(limit):
+            body = await caller.read_body(declared, settings.max_body_bytes)
     except TimeoutError:
-        raise RequestTimeoutError(
-            f"The request body did not arrive within {timeout_seconds:g} s."
-        ) from None
+        raise RequestTimeoutError(f"The request body did not arrive within {limit:g} s.") from None
+    exchange.has_body = True
     exchange.body_seconds = exchange.watch.seconds - began
-    request.body.clear()  # A stream may be open for long, and needs it no more.
     return body

@@ -1,0 +1,69 @@
+"""Who sent a request: gives its body, and may leave at any moment."""
+
+import asyncio
+from collections.abc import Callable
+
+from hypercorn.typing import ASGIReceiveCallable
+
+from veneer_protocol import InvalidRequestError
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The body is larger than `VENEER_MAX_BODY_BYTES`."""
+
+    status = 413
+    code = "request_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("The request body is too large.")
+
+
+class Caller:
+    """The client of one request."""
+
+    def __init__(self, receive: ASGIReceiveCallable, on_leave: Callable[[], object]) -> None:
+        """`on_leave` is called when it is found to be gone."""
+        self._receive = receive
+        self._on_leave = on_leave
+        self._follower: asyncio.Task[None] | None = None
+        self.has_left = False
+
+    async def read_body(self, declared: str | None, most_bytes: int) -> bytes:
+        """Give the body, of which the head says how long it is, or nothing.
+
+        Raises:
+            RequestTooLargeError: it has more than `most_bytes`, or is said to.
+            CancelledError: the caller left.
+        """
+        if declared is not None and declared.isdecimal() and int(declared) > most_bytes:
+            raise RequestTooLargeError
+        body = b""
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self._leave()
+                raise asyncio.CancelledError
+            body += message["body"]
+            if len(body) > most_bytes:
+                raise RequestTooLargeError
+            if not message["more_body"]:
+                return body
+
+    async def follow(self) -> None:
+        """From now on, look out for its leaving."""
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._wait_for_leave())
+
+    def let_go(self) -> None:
+        """Look out no more."""
+        if self._follower is not None:
+            self._follower.cancel()
+
+    async def _wait_for_leave(self) -> None:
+        while (await self._receive())["type"] == "http.request":
+            pass
+        self._leave()
+
+    def _leave(self) -> None:
+        self.has_left = True
+        self._on_leave()
