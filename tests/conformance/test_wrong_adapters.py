@@ -10,14 +10,24 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conformance import wrong_adapters
-from tests.conformance.wrong_adapters import Check
+from tests.conformance.wrong_adapters import (
+    answers,
+    cancellation,
+    headers,
+    limits,
+    refusals,
+    right,
+    side_by_side,
+)
+from tests.conformance.wrong_adapters.right import Check
 from veneer_protocol import ProviderAdapter
 from veneer_protocol.conformance import AdapterConformance
 
+MODULES = (right, answers, refusals, headers, cancellation, side_by_side, limits)
 CHECKS = [
     check
-    for name, check in vars(wrong_adapters).items()
+    for module in MODULES
+    for name, check in vars(module).items()
     if name.startswith("Test") and issubclass(check, Check)
 ]
 TESTS = [test for name, test in inspect.getmembers(AdapterConformance) if name.startswith("test_")]
@@ -32,7 +42,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
         "-m",
         "pytest",
         "-q",
-        wrong_adapters.__file__,
+        *(str(module.__file__) for module in MODULES),
         f"--junitxml={report}",
     ]
     done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Adapters that are wrong in one thing each, which names the test that is to fail."""
