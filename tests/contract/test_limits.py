@@ -192,6 +192,7 @@ def test_the_client_is_answered_also_where_the_adapter_swallows_its_cancellation
 
     assert response.status_code == 504
     assert response.json()["error"]["code"] == "total_timeout"
+    assert "limit of time passed" in caplog.text
     assert "adapter does not end when it is cancelled" in caplog.text
 
 

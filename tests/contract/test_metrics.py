@@ -1,6 +1,7 @@
 """What `/metrics` tells, and what it must not."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import httpx2
@@ -109,6 +110,23 @@ def test_the_adapters_time_is_not_the_gateways(gateway: RunningGateway) -> None:
     own = sample(gateway, "veneer_overhead_seconds_sum", provider="slow")
     assert took >= SLOW_SECONDS
     assert 0 < own < took - SLOW_SECONDS
+
+
+def test_a_body_that_never_arrives_is_not_the_gateways_time() -> None:
+    settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, body_timeout_seconds=0.5)
+
+    with running_gateway(PlainAdapter(), settings=settings) as gateway:
+        with socket.create_connection((gateway.host, gateway.port), 10) as connection:
+            connection.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+                b"content-type: application/json\r\ncontent-length: 9\r\n\r\n"
+            )
+            while connection.recv(4096):
+                pass
+
+        assert sample(gateway, "veneer_requests_total", status="408") == 1
+        assert sample(gateway, "veneer_request_seconds_sum", endpoint="chat") >= 0.5
+        assert sample(gateway, "veneer_overhead_seconds_sum", endpoint="chat") < 0.4
 
 
 def test_no_caller_can_make_up_a_label(gateway: RunningGateway) -> None:

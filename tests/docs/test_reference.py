@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
 import veneer_gateway.app
 from tests.checkout import ROOT
 from tests.docs.pages import DOCS, blocks
 from veneer_gateway import Settings
+from veneer_gateway.metrics import Metrics
 from veneer_gateway.settings import variable
 from veneer_protocol import ApiError, InvalidRequestError, ModelNotFoundError
 
@@ -36,6 +38,16 @@ def test_every_limit_has_its_place_among_the_limits() -> None:
     others = {"HOST", "PORT", "LOG_LEVEL", "VENEER_WORKERS"}
 
     assert sorted(named) == sorted({variable(name) for name in Settings.model_fields} - others)
+
+
+def test_every_metric_is_told_with_its_labels() -> None:
+    text = (DOCS / "reference/metrics.md").read_text()
+    rows = re.findall(r"^\| `(veneer_\w+)` \| (\w+) \| (.+?) \|", text, re.M)
+    told = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+    kept = [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+
+    assert told == {one._name: (one._type, set(one._labelnames)) for one in kept}
 
 
 def test_the_body_that_is_shown_is_the_body_of_errors() -> None:

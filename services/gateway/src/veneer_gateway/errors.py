@@ -77,9 +77,9 @@ def as_api_error(error: Exception) -> ApiError:
     elif isinstance(error, ApiError):
         api_error = error
         if error.status >= 500:
-            log.warning("provider failed", exc_info=error)
+            log.warning("provider failed", exc_info=error, extra=_provider())
     else:
-        log.error("unexpected exception", exc_info=error)
+        log.error("unexpected exception", exc_info=error, extra=_provider())
         api_error = ServerError(
             f"The gateway or the provider failed; the log tells why under {_request_id()}."
         )
@@ -96,6 +96,14 @@ def _name(error: ApiError, redact: Callable[[str], str]) -> str:
     # An adapter or its upstream may write there what it likes.
     name = redact(error.code or error.type)
     return name if _NAME.fullmatch(name) else "other"
+
+
+def _provider() -> dict[str, str | None]:
+    """Name who was asked, for a line of the log."""
+    try:
+        return {"provider": current_exchange().provider}
+    except LookupError:
+        return {}
 
 
 def _request_id() -> str:

@@ -142,6 +142,7 @@ class Exchange:
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
         self.cut_by = error
+        log.warning("limit of time passed", extra={"limit": error.code, "provider": self.provider})
         self._task.cancel()
         asyncio.get_running_loop().call_later(_CUT_TIMEOUT_SECONDS, self._give_up)
 

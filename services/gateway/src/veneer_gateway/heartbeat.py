@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import threading
 import time
@@ -52,4 +53,7 @@ def _tell(thread: int) -> None:
     frame = sys._current_frames().get(thread)
     # The stack only: local variables may be a caller's secrets.
     stack = "".join(traceback.format_stack(frame)) if frame is not None else "unknown"
-    log.error("event loop is blocked, and nobody is served", extra={"stack": stack})
+    log.error(
+        "event loop is blocked, and this process serves nobody",
+        extra={"stack": stack, "pid": os.getpid()},
+    )

@@ -147,7 +147,11 @@ async def serve_until(
     """
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    log.info("serving", extra={"url": url, "pid": os.getpid()})
+
+    @app.before_serving  # After the adapters, which may take their time to start.
+    async def tell() -> None:
+        log.info("serving", extra={"url": url, "pid": os.getpid()})
+
     speak_http1_only()
     config = _config(settings, listener)
     close = asyncio.Event()

@@ -106,6 +106,7 @@ async def _body(exchange: Exchange, caller: Caller, settings: Settings) -> bytes
             body = await caller.read_body(declared, settings.max_body_bytes)
     except TimeoutError:
         raise RequestTimeoutError(f"The request body did not arrive within {limit:g} s.") from None
+    finally:
+        exchange.body_seconds = exchange.watch.seconds - began
     exchange.has_body = True
-    exchange.body_seconds = exchange.watch.seconds - began
     return body
