@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from veneer_gateway.driving import drive
+from veneer_gateway.driving import begin, drive
 
 
 class Sent:
@@ -16,7 +16,7 @@ class Sent:
         self.ready: list[int] = []
         self.batches: list[list[int]] = []
 
-    async def flush(self) -> None:
+    def flush(self) -> None:
         if self.ready:
             self.batches.append(self.ready)
             self.ready = []
@@ -80,15 +80,8 @@ async def test_its_own_time_limits_hold() -> None:
     assert await drive(work(), sent.flush) == "too late"
 
 
-@pytest.mark.parametrize("is_flushing", [False, True])
-async def test_a_cancellation_reaches_it_wherever_the_task_waits(is_flushing: bool) -> None:
+async def test_a_cancellation_reaches_it_and_it_tidies_up() -> None:
     waits, tidied = asyncio.Event(), asyncio.Event()
-
-    async def flush() -> None:
-        is_first = not waits.is_set()
-        waits.set()
-        if is_flushing and is_first:  # What was to be sent is sent once.
-            await asyncio.Event().wait()
 
     async def generate() -> AsyncIterator[int]:
         try:
@@ -103,7 +96,7 @@ async def test_a_cancellation_reaches_it_wherever_the_task_waits(is_flushing: bo
             async for _ in numbers:
                 pass
 
-    task = asyncio.create_task(drive(work(), flush))
+    task = asyncio.create_task(drive(work(), waits.set))
     await waits.wait()
     task.cancel()
 
@@ -115,11 +108,42 @@ async def test_a_cancellation_reaches_it_wherever_the_task_waits(is_flushing: bo
 async def test_what_was_waited_for_may_be_there_before_the_wait_begins() -> None:
     arrives: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def flush() -> None:
-        arrives.set_result("here")
-        await asyncio.sleep(0)
-
     async def work() -> str:
         return await arrives
 
-    assert await drive(work(), flush) == "here"
+    assert await drive(work(), lambda: arrives.set_result("here")) == "here"
+
+
+async def test_what_is_begun_and_need_not_wait_is_done_at_once() -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(1)
+
+    assert begin(work()) is None
+    assert done == [1]
+
+
+async def test_what_is_begun_and_waits_is_finished_beside() -> None:
+    gate = asyncio.Event()
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(1)
+        try:
+            await gate.wait()
+            await asyncio.sleep(0)
+            done.append(2)
+        finally:
+            done.append(3)
+
+    rest, other = begin(work()), begin(work())
+    assert rest is not None
+    assert other is not None
+    assert done == [1, 1]
+    other.cancel()
+    gate.set()
+    await rest
+    with pytest.raises(asyncio.CancelledError):
+        await other
+    assert sorted(done) == [1, 1, 2, 3, 3]

@@ -14,7 +14,7 @@ from veneer_gateway.connection import (
     WebsocketRefusal,
 )
 from veneer_gateway.errors import respond_to_error
-from veneer_gateway.exchange import path_of
+from veneer_gateway.exchange import route_path
 from veneer_gateway.in_flight import InFlight
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.registry import Registry
@@ -65,11 +65,7 @@ class Gateway(Quart):
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         """Serve a request for an answer directly, and all else by Quart."""
-        if (
-            scope["type"] == "http"
-            and scope["method"] == "POST"
-            and path_of(scope["path"]) == CHAT_PATH
-        ):
+        if scope["type"] == "http" and scope["method"] == "POST" and route_path(scope) == CHAT_PATH:
             await DirectConnection(scope, self._admission, self._answer)(receive, send)
         else:
             await super().asgi_app(scope, receive, send)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from openai.types.chat import ChatCompletionChunk
@@ -16,6 +17,13 @@ from veneer_protocol import encode_event
 T = TypeVar("T")
 
 log = logging.getLogger("veneer.background")
+
+
+@dataclass(frozen=True)
+class _End:
+    """Of a stream that is handed over."""
+
+    error: Exception | None = None
 
 
 async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
@@ -65,18 +73,18 @@ async def finish_stream(
         except Exception as error:
             if not is_read:
                 log.exception("adapter failed in the background")
-            await hand_over(error)
+            await hand_over(_End(error))
         else:
-            await hand_over(None)
+            await hand_over(_End())
         finally:
             await close_stream(chunks)
 
     _start(pump(), in_flight)
     try:
-        while (item := await queue.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
+        while not isinstance(item := await queue.get(), _End):
             yield item
+        if item.error is not None:
+            raise item.error
     finally:
         is_read = False
         if not queue.empty():

@@ -37,7 +37,7 @@ class Caller:
         """
         if declared is not None and declared.isdecimal() and int(declared) > most_bytes:
             raise RequestTooLargeError
-        body = b""
+        body = bytearray()
         while True:
             message = await self._receive()
             if message["type"] != "http.request":
@@ -47,9 +47,9 @@ class Caller:
             if len(body) > most_bytes:
                 raise RequestTooLargeError
             if not message["more_body"]:
-                return body
+                return bytes(body)
 
-    async def follow(self) -> None:
+    def follow(self) -> None:
         """From now on, look out for its leaving."""
         if self._follower is None:
             self._follower = asyncio.create_task(self._wait_for_leave())

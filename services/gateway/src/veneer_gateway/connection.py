@@ -14,7 +14,7 @@ from quart.wrappers import Request
 
 from veneer_gateway.caller import Caller
 from veneer_gateway.errors import as_api_error
-from veneer_gateway.exchange import Exchange, enter, path_of
+from veneer_gateway.exchange import Exchange, enter, route_path
 from veneer_gateway.in_flight import InFlight
 from veneer_protocol import ApiError, InvalidRequestError, ServiceUnavailableError
 
@@ -78,7 +78,7 @@ class Admission:
             )
         if "content-length" in headers and "transfer-encoding" in headers:
             return TWO_LENGTHS_REFUSED
-        return OVERLOADED if is_full and exchange.path.startswith("/v1/") else None
+        return OVERLOADED if is_full and route_path(scope).startswith("/v1/") else None
 
 
 async def conduct(
@@ -105,6 +105,7 @@ async def conduct(
             async with exchange.cleanup:
                 await work(exchange)
     except asyncio.CancelledError:
+        exchange.watch.stop()  # It has ended, and is told so once.
         error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
         if error is None:
             raise
@@ -141,6 +142,7 @@ class DirectConnection:
         except Exception as error:
             if exchange.status is not None:
                 raise
+            await exchange.cleanup.aclose()  # The upstream is let go before the answer leaves.
             await exchange.refuse(as_api_error(error))
 
     def _leave(self, exchange: Exchange) -> None:
@@ -155,7 +157,7 @@ class ExchangeConnection(ASGIHTTPConnection):
     """
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None:
-        super().__init__(app, cast(HTTPScope, {**scope, "path": path_of(scope["path"])}))
+        super().__init__(app, cast(HTTPScope, {**scope, "path": route_path(scope)}))
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -85,6 +85,7 @@ class Exchange:
         self._task = cast("asyncio.Task[None]", asyncio.current_task())
         self._is_given_up = False
         self._has_place = False
+        self._is_over = False
         self._beside: set[asyncio.Task[None]] = set()
         self._send_seconds = 0.0
         in_flight.add(self._task)
@@ -141,6 +142,8 @@ class Exchange:
 
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
+        if self._is_over:
+            return
         self.cut_by = error
         log.warning("limit of time passed", extra={"limit": error.code, "provider": self.provider})
         self._task.cancel()
@@ -161,8 +164,9 @@ class Exchange:
         """Tell of it: in the log, the metrics and the traces."""
         self.watch.stop()
         self.in_flight.discard(self._task)
-        if self._is_given_up:
+        if self._is_over:
             return
+        self._is_over = True
         if self._has_place and self.provider is not None:
             self.in_flight.leave(self.provider)
         self.in_flight.report.tell(self._served(), self.span)
@@ -196,12 +200,16 @@ class Exchange:
     def _fill_silence(self) -> None:
         # Beside the task of this request, which waits for the adapter. Where the last comment has
         # not gone out yet, the client does not read, and needs no other.
-        if not self._beside:
-            self._start_beside(self.send_body(_KEEPALIVE, more_body=True))
+        if not (self._beside or self.is_complete):
+            self._start_beside(self._keep_alive())
+
+    async def _keep_alive(self) -> None:
+        if not self.is_complete:  # It may have ended since this was begun.
+            await self.send_body(_KEEPALIVE, more_body=True)
 
     def _give_up(self) -> None:
         """Let the client go, where the adapter swallows its cancellation."""
-        if not self._task.done() and self.cut_by is not None:
+        if not self._is_over and self.cut_by is not None:
             log.error(
                 "adapter does not end when it is cancelled", extra={"provider": self.provider}
             )
@@ -237,6 +245,11 @@ def current_exchange() -> Exchange:
 def enter(exchange: Exchange) -> None:
     """Make `exchange` the current one of this task."""
     _EXCHANGE.set(exchange)
+
+
+def route_path(scope: HTTPScope) -> str:
+    """Give the path that decides who serves a request; leading slashes count as one."""
+    return "/" + path_of(scope["path"]).lstrip("/")
 
 
 def path_of(target: str) -> str:

@@ -268,6 +268,8 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     # Hypercorn makes a socket object of its own from the number, and closes it.
     config.bind = [f"fd://{listener.detach()}"]
     config.backlog = _BACKLOG
+    # It would close a connection without a word to a client who is about to send the next request.
+    config.keep_alive_max_requests = sys.maxsize
     # Ours comes first, and is told to the clients.
     config.graceful_timeout = settings.drain_seconds + 60
     config.include_server_header = False

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from veneer_gateway.caller import Caller
-from veneer_gateway.driving import drive
+from veneer_gateway.driving import begin, drive
 from veneer_gateway.errors import adapter_call, as_api_error
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
@@ -48,6 +48,7 @@ class EventStream:
         self._ready: list[bytes] = []
         self._ready_bytes = 0
         self._chunks = 0
+        self._sending: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._pause_at = self._loop.time() + _SLICE_SECONDS
         exchange.cleanup.push_async_callback(close_stream, source)
@@ -59,13 +60,21 @@ class EventStream:
             Exception: what the adapter raises before its first frame, so that it becomes the
                 response. Later, it becomes the last frame.
         """
-        await drive(self._gather(), self._send_ready)
-        await self._send_ready(is_last=True)
+        try:
+            await drive(self._gather(), self._send_ready)
+            await self._sent()
+        finally:
+            if self._sending is not None:
+                self._sending.cancel()  # It must not keep the last word from being written.
+        await self._write(is_last=True)
 
     async def _gather(self) -> None:
         try:
-            with adapter_call():
-                await self._gather_frames()
+            try:
+                with adapter_call():
+                    await self._gather_frames()
+            finally:
+                self._exchange.watch.expect_no_more()
         except Exception as error:
             if not (self._exchange.is_stream or self._ready):
                 raise
@@ -87,6 +96,7 @@ class EventStream:
                 if not self._ready:
                     self._pause_at = now + _SLICE_SECONDS
                 self._add(frame)
+                await self._sent()
                 watch.expect_chunk()
             if now >= self._pause_at or self._ready_bytes >= _SLICE_BYTES:
                 # Sending seldom suspends. Without a pause a stream that is always ready would
@@ -100,20 +110,29 @@ class EventStream:
         self._ready_bytes += len(frame)
         self._chunks += 1
 
-    async def _send_ready(self, *, is_last: bool = False) -> None:
-        """Send what is ready, now that there is nothing else to do."""
-        exchange = self._exchange
-        await self._caller.follow()
-        if self._ready:
-            content, chunks = b"".join(self._ready), self._chunks
-            self._ready, self._ready_bytes, self._chunks = [], 0, 0
-            with exchange.watch.sending():
-                if not exchange.is_stream:
-                    exchange.is_stream = True
-                    await exchange.start(200, _HEADERS)
-                await exchange.send_body(content, more_body=not is_last)
-            exchange.chunks += chunks
+    async def _sent(self) -> None:
+        """Wait for what is being sent; here a slow reader slows the adapter, between its frames."""
+        if self._sending is not None:
+            with self._exchange.watch.sending():
+                await self._sending
+            self._sending = None
+
+    def _send_ready(self) -> None:
+        """Begin to send what is ready, now that there is nothing else to do."""
+        self._caller.follow()
+        if self._ready and self._sending is None:
+            self._sending = begin(self._write())
         self._pause_at = self._loop.time() + _SLICE_SECONDS
+
+    async def _write(self, *, is_last: bool = False) -> None:
+        exchange = self._exchange
+        content, chunks = b"".join(self._ready), self._chunks
+        self._ready, self._ready_bytes, self._chunks = [], 0, 0
+        if not exchange.is_stream:
+            exchange.is_stream = True
+            await exchange.start(200, _HEADERS)
+        await exchange.send_body(content, more_body=not is_last)
+        exchange.chunks += chunks
 
 
 async def close_stream(stream: AsyncIterator[object]) -> None:

@@ -97,6 +97,10 @@ class Watch:
             self.first_chunk_seconds = self.seconds
             self._look()
 
+    def expect_no_more(self) -> None:
+        """Take note that the adapter has given its last chunk, or has failed."""
+        self._count_wait()
+
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Count the block as nobody's silence: a reader takes its time."""

@@ -78,12 +78,14 @@ class _Workers:
             loop = asyncio.get_running_loop()
             loop.call_later(patience_seconds(self._settings) + _SLACK_SECONDS, self._kill)
         for process in self._processes:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
 
     def _kill(self) -> None:
         for process in self._processes:
             log.critical("worker does not end; it is killed", extra={"worker": process.pid})
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
 
     async def _keep_one(self) -> None:
         """Have one worker, and another in its place whenever it dies."""
