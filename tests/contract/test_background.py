@@ -200,3 +200,19 @@ def test_it_says_no_more_than_any_answer(leaves: bool) -> None:
 
         assert adapter.was_closed.wait(SOON)
         gateway.wait_for_open_requests(0)
+
+
+def test_what_is_no_chunk_is_not_taken_for_the_end() -> None:
+    class Odd(DutifulAdapter):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            yield Reply(model=request.model).last_chunk()
+            yield None  # type: ignore[misc]  # That is the test.
+
+    with running_gateway(Odd()) as gateway:
+        body = {"model": "dutiful/one", "messages": HELLO, "stream": True}
+        answer = httpx2.post(f"{gateway.url}/v1/chat/completions", json=body)
+
+    assert '"code":"invalid_provider_response"' in answer.text
+    assert "[DONE]" not in answer.text
