@@ -96,7 +96,10 @@ async def test_a_cancellation_reaches_it_and_it_tidies_up() -> None:
             async for _ in numbers:
                 pass
 
-    task = asyncio.create_task(drive(work(), waits.set))
+    async def driven() -> None:
+        await drive(work(), waits.set)
+
+    task = asyncio.create_task(driven())
     await waits.wait()
     task.cancel()
 
