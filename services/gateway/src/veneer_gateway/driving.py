@@ -14,8 +14,8 @@ def drive(
 ) -> Generator[Any, None, T]:
     """Give what `work` gives; each time it would suspend the task, `before_waiting` comes first.
 
-    All of it runs in the present task: what `work` awaits is awaited there, and a cancellation
-    reaches `work` also while `before_waiting` takes its time.
+    All of it runs in the present task: what `work` awaits is awaited there, and a cancellation of
+    the task reaches it as ever.
     """
     problem: BaseException | None = None
     while True:
