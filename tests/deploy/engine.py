@@ -30,6 +30,12 @@ def docker(*arguments: str, cwd: Path = ROOT, **variables: str) -> str:
     return done.stdout.strip()
 
 
+def log_of(container: str) -> str:
+    """Give what it has written to its standard error so far."""
+    command = ["docker", "logs", container]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+
 def wait_for(url: str) -> None:
     deadline = time.monotonic() + 60
     while True:

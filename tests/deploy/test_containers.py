@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI
 
 from tests.checkout import ROOT, is_listening
-from tests.deploy.engine import IMAGE, container, docker, wait_for_health
+from tests.deploy.engine import IMAGE, container, docker, log_of, wait_for_health
 
 PROJECT = "veneer-test"
 
@@ -34,9 +34,7 @@ def compose(checkout: Path) -> Iterator[Callable[..., str]]:
 def test_the_image_runs_with_port_and_log_level_from_the_environment() -> None:
     with container("--env", "PORT=8123", "--env", "LOG_LEVEL=debug") as (ident, url):
         models = httpx2.get(f"{url}/v1/models").json()
-        log = subprocess.run(
-            ["docker", "logs", ident], capture_output=True, text=True, check=True
-        ).stderr
+        log = log_of(ident)
 
     assert [model["id"] for model in models["data"]] == ["dummy/echo-1", "dummy/story-1"]
     assert '"url": "http://0.0.0.0:8123"' in log
@@ -185,20 +183,29 @@ def workers(ident: str) -> list[str]:
     return docker("exec", ident, "python", "-c", command).split()
 
 
+def wait_until_served(ident: str, by: int) -> None:
+    """Wait until so many workers have said that they serve; to be ready, one is enough."""
+    deadline = time.monotonic() + 60
+    while log_of(ident).count('"event": "serving"') < by:
+        assert time.monotonic() < deadline, log_of(ident)
+        time.sleep(0.2)
+
+
 @pytest.mark.usefixtures("image")
 def test_a_worker_that_is_killed_is_replaced_and_the_container_stops_cleanly() -> None:
     with container(*WORKERS, "--tmpfs", "/tmp") as (ident, url):
+        wait_until_served(ident, by=2)
         before = workers(ident)
         kill = "import os, sys; os.kill(int(sys.argv[1]), 9)"
         docker("exec", ident, "python", "-c", kill, before[0])
-        deadline = time.monotonic() + 60
-        while len(after := workers(ident)) < 2 or before[0] in after:
-            assert time.monotonic() < deadline, after
+        wait_until_served(ident, by=3)
+        after = workers(ident)
         models = httpx2.get(f"{url}/v1/models").json()
         docker("stop", "--time", "20", ident)
         code = json.loads(docker("inspect", ident))[0]["State"]["ExitCode"]
 
-    assert len(before) == 2
+    assert len(before) == len(after) == 2
+    assert before[0] not in after
     assert models["data"]
     assert code == 0
 
