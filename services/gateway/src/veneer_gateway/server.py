@@ -153,9 +153,11 @@ async def serve_until(
         log.info("serving", extra={"url": url, "pid": os.getpid()})
 
     speak_http1_only()
+    number = listener.fileno()
     config = _config(settings, listener)
     close = asyncio.Event()
-    drain = asyncio.create_task(_drain(app, settings, stop, close, cut or asyncio.Event()))
+    cut = cut or asyncio.Event()
+    drain = asyncio.create_task(_drain(app, number, stop, close, cut))
     serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=close.wait))
     try:
         with heartbeat():
@@ -227,11 +229,7 @@ def _leave() -> None:
 
 
 async def _drain(
-    app: Gateway,
-    settings: Settings,
-    stop: asyncio.Event,
-    close: asyncio.Event,
-    cut: asyncio.Event,
+    app: Gateway, listener: int, stop: asyncio.Event, close: asyncio.Event, cut: asyncio.Event
 ) -> None:
     """Go from `stop` by `close`, when new connections are refused, to the cut of what is open.
 
@@ -239,12 +237,23 @@ async def _drain(
     """
     await stop.wait()
     app.in_flight.is_draining = True
-    seconds = settings.drain_seconds
+    seconds = app.settings.drain_seconds
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
-    await _wait(cut, settings.shutdown_delay_seconds)
+    await _wait(cut, app.settings.shutdown_delay_seconds)
+    await _accept_no_more(listener)
     close.set()
     await _wait(cut, seconds)
     await app.in_flight.cut()
+
+
+async def _accept_no_more(listener: int) -> None:
+    """Have the loop take no more connections, and begin what it has taken.
+
+    CPython 3.13 fails at each that it took just before the listener is closed, and writes a
+    traceback for it when the process ends.
+    """
+    asyncio.get_running_loop().remove_reader(listener)
+    await asyncio.sleep(0)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
