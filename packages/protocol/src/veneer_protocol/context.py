@@ -55,6 +55,9 @@ class Headers(Mapping[str, str]):
             raise KeyError(name)
         return ("; " if name.lower() == "cookie" else ", ").join(values)
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.get_all(name))
+
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(_as_text(name).lower() for name, _ in self.raw))
 

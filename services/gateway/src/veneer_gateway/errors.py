@@ -33,13 +33,6 @@ class MethodNotAllowedError(InvalidRequestError):
     code = "method_not_allowed"
 
 
-class RequestTimeoutError(InvalidRequestError):
-    """The body did not arrive in time."""
-
-    status = 408
-    code = "request_timeout"
-
-
 class UnsupportedMediaTypeError(InvalidRequestError):
     """The body is not declared to be plain JSON."""
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import os
 import re
 import time
-import uuid
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
@@ -50,7 +50,7 @@ class Exchange:
         """What a trace shows of it, if there are traces."""
         self.context = RequestContext(
             headers=headers if self.span is None else self.span.headers,
-            request_id=given if sane else f"req_{uuid.uuid4().hex}",
+            request_id=given if sane else f"req_{os.urandom(16).hex()}",
         )
         self.redaction = Redaction(headers)
         """What must not be told of it."""
@@ -64,8 +64,6 @@ class Exchange:
         """What is asked, once that has been read."""
         self.mode = "plain"
         """How it is to be answered: `plain` or `stream`."""
-        self.body_seconds = 0.0
-        """How long its body took to arrive."""
         self.chunks = 0
         """How many chunks of a stream have been sent."""
         self.error: str | None = None
@@ -145,7 +143,9 @@ class Exchange:
         if self._is_over:
             return
         self.cut_by = error
-        log.warning("limit of time passed", extra={"limit": error.code, "provider": self.provider})
+        if error.status >= 500:  # Else it was the client who took the time.
+            said = {"limit": error.code, "provider": self.provider}
+            log.warning("limit of time passed", extra=said)
         self._task.cancel()
         asyncio.get_running_loop().call_later(_CUT_TIMEOUT_SECONDS, self._give_up)
 
@@ -173,7 +173,7 @@ class Exchange:
 
     def _served(self) -> Served:
         seconds, watch = self.watch.seconds, self.watch
-        elsewhere = watch.adapter_seconds + self._send_seconds + self.body_seconds
+        elsewhere = watch.adapter_seconds + self._send_seconds + watch.body_seconds
         return Served(
             method=self._method,
             path=self.path,

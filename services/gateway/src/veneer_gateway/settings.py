@@ -82,6 +82,7 @@ class Settings(BaseModel):
     def time_limits(self) -> TimeLimits:
         """Those that hold for one request."""
         return TimeLimits(
+            body=self.body_timeout_seconds,
             first_token=self.first_token_timeout_seconds,
             idle=self.idle_timeout_seconds,
             total=self.total_timeout_seconds,

@@ -96,7 +96,8 @@ class EventStream:
                 if not self._ready:
                     self._pause_at = now + _SLICE_SECONDS
                 self._add(frame)
-                await self._sent()
+                if self._sending is not None:
+                    await self._sent()
                 watch.expect_chunk()
             if now >= self._pause_at or self._ready_bytes >= _SLICE_BYTES:
                 # Sending seldom suspends. Without a pause a stream that is always ready would

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from veneer_protocol import ApiError, UpstreamTimeoutError
+from veneer_protocol import ApiError, InvalidRequestError, UpstreamTimeoutError
+
+
+class RequestTimeoutError(InvalidRequestError):
+    """The body did not arrive within `VENEER_BODY_TIMEOUT_SECONDS`."""
+
+    status = 408
+    code = "request_timeout"
 
 
 class FirstTokenTimeoutError(UpstreamTimeoutError):
@@ -30,6 +37,8 @@ class TotalTimeoutError(UpstreamTimeoutError):
 class TimeLimits:
     """How long a request may take, in seconds."""
 
+    body: float
+    """From the headers to the end of the request."""
     first_token: float
     """From the call of the adapter to the first chunk of a stream."""
     idle: float
@@ -39,9 +48,17 @@ class TimeLimits:
     keepalive: float
     """How long a stream may be silent before a comment is sent."""
 
+    @property
+    def shortest(self) -> float:
+        """The least of them."""
+        return min(self.body, self.first_token, self.idle, self.total, self.keepalive)
+
 
 class Watch:
     """Follows one request, by one timer for all limits.
+
+    It goes off whenever the shortest of them is over, and looks what is due: setting it anew with
+    every event would take longer than the event.
 
     What a slow reader takes is no silence of the adapter; only the limit for the whole counts it.
     """
@@ -59,6 +76,8 @@ class Watch:
         self._limits = limits
         self._cut = cut
         self._fill_silence = fill_silence
+        self.body_seconds = 0.0
+        """How long the request's body took to arrive."""
         self.adapter_seconds = 0.0
         """How long the adapter has been waited for."""
         self.first_chunk_seconds: float | None = None
@@ -66,14 +85,25 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self._ends_at = self._began_at + limits.total
+        self._reading_since: float | None = None
         self._waiting_since: float | None = None
         self._filled_at = 0.0
-        self._timer = self._loop.call_at(self._ends_at, self._look)
+        self._timer = self._loop.call_at(self._began_at + limits.shortest, self._look)
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far."""
         return self._loop.time() - self._began_at
+
+    def expect_body(self) -> None:
+        """Take note that the request's body is waited for."""
+        self._reading_since = self._loop.time()
+
+    def note_body(self) -> None:
+        """Take note that it has come, or never will."""
+        if self._reading_since is not None:
+            self.body_seconds += self._loop.time() - self._reading_since
+            self._reading_since = None
 
     @contextmanager
     def answer(self) -> Iterator[None]:
@@ -87,15 +117,12 @@ class Watch:
     def expect_chunk(self) -> None:
         """Take note that the adapter is asked for a chunk."""
         self._waiting_since = self._loop.time()
-        if self.first_chunk_seconds is None:
-            self._look()
 
     def note_chunk(self) -> None:
         """Take note that it has come."""
         self._count_wait()
         if self.first_chunk_seconds is None:
             self.first_chunk_seconds = self.seconds
-            self._look()
 
     def expect_no_more(self) -> None:
         """Take note that the adapter has given its last chunk, or has failed."""
@@ -114,6 +141,7 @@ class Watch:
 
     def stop(self) -> None:
         """Count no more."""
+        self.note_body()
         self._count_wait()
         self._timer.cancel()
 
@@ -124,7 +152,6 @@ class Watch:
 
     def _look(self) -> None:
         """Do what is due, and look again when the next thing may be."""
-        self._timer.cancel()
         now, since = self._loop.time(), self._waiting_since
         if (error := self._passed(now, since)) is not None:
             self._cut(error)
@@ -136,12 +163,14 @@ class Watch:
         ):
             self._filled_at = now
             self._fill_silence()
-        self._timer = self._loop.call_at(self._next(now if since is None else since), self._look)
+        self._timer = self._loop.call_at(self._next(now, since), self._look)
 
     def _passed(self, now: float, since: float | None) -> ApiError | None:
         limits, has_begun = self._limits, self.first_chunk_seconds is not None
         if now >= self._ends_at:
             return TotalTimeoutError(f"The answer was not complete within {limits.total:g} s.")
+        if self._reading_since is not None and now >= self._reading_since + limits.body:
+            return RequestTimeoutError(f"The request body did not arrive within {limits.body:g} s.")
         if since is None:
             return None
         if not has_begun and now >= since + limits.first_token:
@@ -155,10 +184,13 @@ class Watch:
     def _silent_from(self, since: float) -> float:
         return max(since, self._filled_at) + self._limits.keepalive
 
-    def _next(self, since: float) -> float:
-        """Give the first moment at which anything can be due, where it has been so `since`."""
-        if self.first_chunk_seconds is not None:
-            return min(self._ends_at, since + self._limits.idle, self._silent_from(since))
-        if self._waiting_since is None:
-            return self._ends_at  # No stream is asked for.
-        return min(self._ends_at, since + self._limits.first_token)
+    def _next(self, now: float, since: float | None) -> float:
+        """Give the first moment at which anything can be due, were it to begin only `now`."""
+        moments = [self._ends_at, now + self._limits.shortest]
+        if self._reading_since is not None:
+            moments.append(self._reading_since + self._limits.body)
+        if since is not None and self.first_chunk_seconds is None:
+            moments.append(since + self._limits.first_token)
+        elif since is not None:
+            moments += (since + self._limits.idle, self._silent_from(since))
+        return min(moments)

@@ -3,13 +3,11 @@
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
-import asyncio
-
 from veneer_gateway.background import finish, finish_stream
 from veneer_gateway.caller import Caller
 from veneer_gateway.connection import Answer
 from veneer_gateway.driving import drive
-from veneer_gateway.errors import RequestTimeoutError, UnsupportedMediaTypeError, adapter_call
+from veneer_gateway.errors import UnsupportedMediaTypeError, adapter_call
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
 from veneer_gateway.registry import Registry
@@ -99,14 +97,9 @@ def _require_json(headers: Headers) -> None:
 
 
 async def _body(exchange: Exchange, caller: Caller, settings: Settings) -> bytes:
-    began, limit = exchange.watch.seconds, settings.body_timeout_seconds
     declared = exchange.context.headers.get("content-length")
-    try:
-        async with asyncio.timeout(limit):
-            body = await caller.read_body(declared, settings.max_body_bytes)
-    except TimeoutError:
-        raise RequestTimeoutError(f"The request body did not arrive within {limit:g} s.") from None
-    finally:
-        exchange.body_seconds = exchange.watch.seconds - began
+    exchange.watch.expect_body()
+    body = await caller.read_body(declared, settings.max_body_bytes)
+    exchange.watch.note_body()
     exchange.has_body = True
     return body
