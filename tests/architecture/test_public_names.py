@@ -64,6 +64,7 @@ PUBLIC = {
         "check_completion",
         "check_models",
         "check_prefix",
+        "complete",
         "encode_completion",
         "encode_error",
         "encode_event",

@@ -1,6 +1,7 @@
 """The contract between the Veneer gateway and its providers."""
 
 from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.completions import complete
 from veneer_protocol.context import Headers, RequestContext
 from veneer_protocol.definition import check_prefix
 from veneer_protocol.encoding import encode_completion, encode_model, encode_models
@@ -56,6 +57,7 @@ __all__ = [
     "check_completion",
     "check_models",
     "check_prefix",
+    "complete",
     "encode_completion",
     "encode_error",
     "encode_event",

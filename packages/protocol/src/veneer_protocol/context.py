@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 _NOT_FORWARDABLE = frozenset(
     {
@@ -47,6 +48,13 @@ class Headers(Mapping[str, str]):
         if isinstance(pairs, Mapping):
             pairs = pairs.items()
         self.raw = tuple([(_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs])
+
+    @classmethod
+    def from_asgi(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
+        """Take those of an ASGI scope, whose names are in lower case."""
+        headers = cls()
+        headers.raw = tuple(pairs)
+        return headers
 
     def __getitem__(self, name: str) -> str:
         # Looked for among the few there are; a table of all would take longer to make.

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from openai.types.chat import ChatCompletionChunk
-from pydantic_core import to_json
 
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.context import RequestContext
@@ -13,10 +12,8 @@ from veneer_protocol.guard import StreamGuard, check_piece
 from veneer_protocol.replies import Reply
 from veneer_protocol.request import ChatCompletionRequest
 from veneer_protocol.sse import encode_event
+from veneer_protocol.templates import SAMPLE, SAMPLE_TEXT, facts, template
 from veneer_protocol.text import only_generates
-
-_PLACES = {b'"@id@"': b"%(id)b", b'"@model@"': b"%(model)b", b"1234567890": b"%(created)b"}
-_TEXT = b'"@text@"'
 
 
 class Frames(Protocol):
@@ -85,15 +82,11 @@ class _TextFrames:
     """Fills each piece into a frame that was once made, guarded and encoded like any other."""
 
     def __init__(self, reply: Reply, *, include_usage: bool) -> None:
-        facts = {
-            b"id": to_json(reply.id),
-            b"model": to_json(reply.model),
-            b"created": to_json(reply.created),
-        }
-        first, following, last, alone = _TEMPLATES[include_usage]
-        self._before, self._after = (part % facts for part in first.split(_TEXT))
-        self._following = [part % facts for part in following.split(_TEXT)]
-        self._last, self._alone = last % facts, alone % facts
+        known = facts(reply)
+        first, following, (last,), (alone,) = _TEMPLATES[include_usage]
+        self._before, self._after = (piece % known for piece in first)
+        self._following = tuple(piece % known for piece in following)
+        self._last, self._alone = last % known, alone % known
         self._has_begun = False
 
     def frame(self, given: object) -> bytes | None:
@@ -110,23 +103,16 @@ class _TextFrames:
         return self._last if self._has_begun else self._alone
 
 
-def _templates(*, include_usage: bool) -> tuple[bytes, ...]:
+def _templates(*, include_usage: bool) -> tuple[tuple[bytes, ...], ...]:
     """Give the frame of a first piece, of another, of the end, and of an end without a piece."""
-    reply = Reply(model="@model@", id="@id@", created=1234567890)
     guard, other = (StreamGuard(include_usage=include_usage) for _ in range(2))
     chunks = (
-        guard.check(reply.chunk("@text@")),
-        guard.check(reply.chunk("@text@")),
-        guard.check(reply.last_chunk()),
-        other.check(reply.last_chunk()),
+        guard.check(SAMPLE.chunk(SAMPLE_TEXT)),
+        guard.check(SAMPLE.chunk(SAMPLE_TEXT)),
+        guard.check(SAMPLE.last_chunk()),
+        other.check(SAMPLE.last_chunk()),
     )
-    return tuple(_template(encode_event(chunk)) for chunk in chunks if chunk is not None)
-
-
-def _template(frame: bytes) -> bytes:
-    for mark, place in _PLACES.items():
-        frame = frame.replace(mark, place)
-    return frame
+    return tuple(template(encode_event(chunk)) for chunk in chunks if chunk is not None)
 
 
 _TEMPLATES = {False: _templates(include_usage=False), True: _templates(include_usage=True)}

@@ -1,7 +1,7 @@
 """Short ways to make the openai package's completions and chunks."""
 
+import os
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Reply:
 
     model: str
     """The model as the request names it, prefix included."""
-    id: str = field(default_factory=lambda: f"chatcmpl_{uuid.uuid4().hex}")
+    id: str = field(default_factory=lambda: f"chatcmpl_{os.urandom(16).hex()}")
     """Its own, shared by its chunks."""
     created: int = field(default_factory=lambda: int(time.time()))
     """Unix time, in seconds."""

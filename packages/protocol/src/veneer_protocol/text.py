@@ -89,6 +89,14 @@ class TextAdapter(ProviderAdapter, ABC):
             raise ModelNotFoundError(request.model)
 
 
+def only_joins(adapter: ProviderAdapter) -> TypeGuard[TextAdapter]:
+    """Tell whether a whole answer of `adapter` is what its `generate` says, joined."""
+    return (
+        only_generates(adapter)
+        and type(adapter).create_chat_completion is TextAdapter.create_chat_completion
+    )
+
+
 def only_generates(adapter: ProviderAdapter) -> TypeGuard[TextAdapter]:
     """Tell whether what `adapter` streams is what its `generate` says, and nothing else."""
     return (

@@ -183,7 +183,7 @@ class ExchangeConnection(ASGIHTTPConnection):
 
 def _head_bytes(scope: HTTPScope) -> int:
     line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"])
-    return line + sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+    return line + sum([len(name) + len(value) + len(": \r\n") for name, value in scope["headers"]])
 
 
 class WebsocketRefusal:

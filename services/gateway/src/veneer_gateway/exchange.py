@@ -40,7 +40,7 @@ class Exchange:
     """One HTTP request and its answer, from first byte to last, served by the present task."""
 
     def __init__(self, scope: HTTPScope, in_flight: InFlight, send: ASGISendCallable) -> None:
-        headers = Headers(scope["headers"])
+        headers = Headers.from_asgi(scope["headers"])
         given = headers.get("x-request-id", "")
         sane = SANE_REQUEST_ID.fullmatch(given) is not None
         # The path stays percent-encoded, or a line break in it would forge a line of the log.

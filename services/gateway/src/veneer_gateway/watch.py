@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from veneer_protocol import ApiError, InvalidRequestError, UpstreamTimeoutError
 
@@ -47,11 +47,12 @@ class TimeLimits:
     """From the first byte to the last, whoever it is that takes the time."""
     keepalive: float
     """How long a stream may be silent before a comment is sent."""
+    shortest: float = field(init=False)
+    """The least of them."""
 
-    @property
-    def shortest(self) -> float:
-        """The least of them."""
-        return min(self.body, self.first_token, self.idle, self.total, self.keepalive)
+    def __post_init__(self) -> None:
+        least = min(self.body, self.first_token, self.idle, self.total, self.keepalive)
+        object.__setattr__(self, "shortest", least)
 
 
 class Watch:

@@ -17,8 +17,7 @@ from veneer_protocol import (
     ChatCompletionRequest,
     Headers,
     ProviderAdapter,
-    check_completion,
-    encode_completion,
+    complete,
     open_stream,
     parse_request,
 )
@@ -50,15 +49,14 @@ async def _complete(
     caller: Caller,
     length: Length,
 ) -> None:
-    work = adapter.create_chat_completion(chat, exchange.context)
+    span = exchange.span
+    note = None if span is None else span.note_answer
+    work = complete(adapter, chat, exchange.context, note=note)
     if adapter.finishes_in_background:
         work = finish(work, exchange.in_flight)
     with exchange.watch.answer(), adapter_call():
-        completion = await drive(work, caller.follow)
-    completion = check_completion(completion)
-    if exchange.span is not None:
-        exchange.span.note_answer(completion)
-    await exchange.answer(200, [], length.add(encode_completion(completion)))
+        body = await drive(work, caller.follow)
+    await exchange.answer(200, [], length.add(body))
 
 
 async def _stream(

@@ -1,0 +1,49 @@
+"""What an adapter answers as a whole to the body of a response, held to the rules."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import cast
+
+from openai.types.chat import ChatCompletion
+
+from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.context import RequestContext
+from veneer_protocol.derivation import join
+from veneer_protocol.encoding import encode_completion, encode_text
+from veneer_protocol.guard import check_completion
+from veneer_protocol.replies import Reply
+from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.templates import SAMPLE, SAMPLE_TEXT, facts, template
+from veneer_protocol.text import only_joins
+
+
+async def complete(
+    adapter: ProviderAdapter,
+    request: ChatCompletionRequest,
+    context: RequestContext,
+    *,
+    note: Callable[[ChatCompletion], object] | None = None,
+) -> bytes:
+    """Ask `adapter` for an answer as a whole; give it encoded.
+
+    Of what a `TextAdapter` says no completion is made, unless one is wanted by `note`, which is
+    called with it.
+
+    Raises:
+        ApiError: what the adapter raised, or how its answer breaks the rules.
+    """
+    if note is None and only_joins(adapter):
+        adapter.check_model(request)
+        said = cast("AsyncGenerator[str, None]", adapter.generate(request, context))
+        async with aclosing(said) as pieces:
+            text = encode_text(await join(pieces))
+        before, after = _TEMPLATE
+        known = facts(Reply(model=request.model))
+        return b"".join((before % known, text, after % known))
+    completion = check_completion(await adapter.create_chat_completion(request, context))
+    if note is not None:
+        note(completion)
+    return encode_completion(completion)
+
+
+_TEMPLATE = template(encode_completion(check_completion(SAMPLE.completion(SAMPLE_TEXT))))
