@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-import structlog
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebsocketScope
 from quart import Quart
 from quart.asgi import ASGIHTTPConnection
@@ -76,7 +75,7 @@ class Admission:
             return HeadersTooLargeError(
                 f"The request line and the headers have more than {self.max_header_bytes} bytes."
             )
-        if "content-length" in headers and "transfer-encoding" in headers:
+        if "transfer-encoding" in headers and "content-length" in headers:
             return TWO_LENGTHS_REFUSED
         return OVERLOADED if is_full and route_path(scope).startswith("/v1/") else None
 
@@ -96,7 +95,6 @@ async def conduct(
     is_full = in_flight.is_full
     exchange = Exchange(scope, in_flight, send)
     enter(exchange)
-    structlog.contextvars.bind_contextvars(request_id=exchange.context.request_id)
     try:
         if (refusal := admission.refusal(exchange, scope, is_full=is_full)) is not None:
             exchange.error = refusal.code

@@ -31,6 +31,7 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 
 _CUT_TIMEOUT_SECONDS = 2
 _GOODBYE_TIMEOUT_SECONDS = 1
+_JSON = (b"content-type", b"application/json")
 _KEEPALIVE = b": keepalive\n\n"
 
 log = logging.getLogger("veneer.exchange")
@@ -115,8 +116,8 @@ class Exchange:
 
     async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer with `body`, which is JSON."""
-        whole = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await self.start(status, [*whole, *headers])
+        headers = [*headers, _JSON, (b"content-length", b"%d" % len(body))]
+        await self.start(status, headers)
         await self.send_body(body)
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:

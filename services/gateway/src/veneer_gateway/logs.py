@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
@@ -38,7 +39,7 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     adapter says, exceptions included.
     """
     gather: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -84,6 +85,13 @@ def log_strays() -> None:
 
 def _stray(event: str, error: BaseException | None) -> None:
     logging.getLogger(_STRAY).error(event, exc_info=error)
+
+
+def _with_request_id(_: object, __: str, line: EventDict) -> EventDict:
+    """Add to `line` which request it is about."""
+    with suppress(LookupError):  # None is being served here.
+        line.setdefault("request_id", current_exchange().context.request_id)
+    return line
 
 
 def _without_secrets(_: object, __: str, line: EventDict) -> EventDict:
