@@ -52,10 +52,13 @@ def test_models_are_listed_one_a_line(runner: CliRunner) -> None:
 
 
 def test_the_doctor_names_providers_and_settings(runner: CliRunner) -> None:
-    result = runner.invoke(main, ["doctor"], env={"PORT": "8123"})
+    origins = "https://app.example,http://localhost:5173"
+
+    result = runner.invoke(main, ["doctor"], env={"PORT": "8123", "VENEER_CORS_ORIGINS": origins})
 
     assert result.exit_code == 0
     assert "PORT=8123" in result.stdout
+    assert f"VENEER_CORS_ORIGINS={origins}\n" in result.stdout
     assert (
         "dummy from veneer-providers-dummy 0.1.0: ok: dummy/echo-1, dummy/story-1" in result.stdout
     )

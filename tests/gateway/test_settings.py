@@ -18,6 +18,7 @@ def test_every_setting_has_its_variable() -> None:
             "HOST": "::1",
             "PORT": "8080",
             "LOG_LEVEL": "DEBUG",
+            "VENEER_CORS_ORIGINS": "https://app.example, http://localhost:5173,tauri://localhost,",
             "VENEER_MAX_BODY_BYTES": "10",
             "VENEER_MAX_HEADER_BYTES": "2048",
             "VENEER_MAX_ANSWER_BYTES": "11",
@@ -32,6 +33,7 @@ def test_every_setting_has_its_variable() -> None:
         host="::1",
         port=8080,
         log_level="debug",
+        cors_origins=("https://app.example", "http://localhost:5173", "tauri://localhost"),
         max_body_bytes=10,
         max_header_bytes=2048,
         max_answer_bytes=11,
@@ -65,6 +67,13 @@ def test_what_belongs_to_others_is_left_alone() -> None:
         ("PORT", "65536"),
         ("PORT", "-1"),
         ("LOG_LEVEL", "loud"),
+        ("VENEER_CORS_ORIGINS", "https://app.example/"),
+        ("VENEER_CORS_ORIGINS", "https://App.example"),
+        ("VENEER_CORS_ORIGINS", "https://app.example:443"),
+        ("VENEER_CORS_ORIGINS", "https://*.example"),
+        ("VENEER_CORS_ORIGINS", "app.example"),
+        ("VENEER_CORS_ORIGINS", "null"),
+        ("VENEER_CORS_ORIGINS", "*,https://app.example"),
         ("VENEER_MAX_BODY_BYTES", "0"),
         ("VENEER_MAX_BODY_BYTES", "16MB"),
         ("VENEER_SHUTDOWN_DELAY_SECONDS", "-1"),
@@ -80,6 +89,13 @@ def test_a_malformed_variable_is_named_with_its_value(variable: str, value: str)
         Settings.from_environment({variable: value})
 
     assert f"{variable}={value!r}" in str(refusal.value)
+
+
+def test_an_origin_that_no_browser_has_is_told_with_one_that_it_has() -> None:
+    with pytest.raises(
+        SettingsError, match=r"'https://b\.example/' is no origin; .* such as 'https"
+    ):
+        Settings.from_environment({"VENEER_CORS_ORIGINS": "https://a.example,https://b.example/"})
 
 
 def test_settings_do_not_change() -> None:

@@ -21,7 +21,7 @@ def test_every_setting_is_listed_with_its_default(readme: str) -> None:
     by_field = {name.removeprefix("VENEER_").lower(): value for name, value in rows}
 
     defaults = {
-        name: f"{value:g}" if isinstance(value, float) else str(value)
+        name: f"{value:g}" if isinstance(value, float) else str(value) or "unset"
         for name, value in Settings().model_dump().items()
     }
 

@@ -13,6 +13,7 @@ from veneer_gateway.connection import (
     ExchangeConnection,
     WebsocketRefusal,
 )
+from veneer_gateway.cors import Cors
 from veneer_gateway.errors import respond_to_error
 from veneer_gateway.exchange import route_path
 from veneer_gateway.in_flight import InFlight
@@ -119,4 +120,7 @@ def create_app(
     app.register_error_handler(HTTPException, respond_to_error)
     app.before_serving(app.start)
     app.after_serving(app.stop)
+    if settings.cors_origins:
+        layer = Cors(app.asgi_app, app.extensions[ADMISSION], settings.cors_origins)
+        app.asgi_app = layer  # type: ignore[method-assign]  # As Quart has it done.
     return app

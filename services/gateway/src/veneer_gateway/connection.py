@@ -77,7 +77,9 @@ class Admission:
             )
         if "transfer-encoding" in headers and "content-length" in headers:
             return TWO_LENGTHS_REFUSED
-        return OVERLOADED if is_full and route_path(scope).startswith("/v1/") else None
+        # Else a page would not learn why its browser may not ask, nor when it may.
+        is_refused = is_full and scope["method"] != "OPTIONS"
+        return OVERLOADED if is_refused and route_path(scope).startswith("/v1/") else None
 
 
 async def conduct(

@@ -3,8 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
+from veneer_gateway.origins import check_origins, split_origins
 from veneer_gateway.watch import TimeLimits
 
 KIB = 1024
@@ -43,6 +52,13 @@ class Settings(BaseModel):
     """`LOG_LEVEL`: the least level that is logged."""
     workers: Annotated[int, Field(ge=1)] = 1
     """`VENEER_WORKERS`: how many processes serve the port; each has the limits below for itself."""
+    cors_origins: Annotated[
+        tuple[str, ...],
+        BeforeValidator(split_origins),
+        AfterValidator(check_origins),
+        PlainSerializer(",".join, return_type=str),
+    ] = ()
+    """`VENEER_CORS_ORIGINS`: whose pages may call from a browser, by commas, or `*` for all."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * MIB
     """`VENEER_MAX_BODY_BYTES`: the largest request body; a larger one is a 413."""
     max_header_bytes: Annotated[int, Field(ge=KIB)] = 32 * KIB
@@ -105,9 +121,8 @@ class Settings(BaseModel):
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             name = variables[str(problem["loc"][0])]
-            raise SettingsError(
-                f"{name}={problem['input']!r} is no good: {problem['msg']}."
-            ) from None
+            reason = problem["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"{name}={problem['input']!r} is no good: {reason}.") from None
 
 
 def variable(field: str) -> str:
