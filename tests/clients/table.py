@@ -1,0 +1,54 @@
+"""The page that tells what was found: `docs/reference/clients.md`."""
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from tests.clients.matrix import Client
+from tests.clients.trial import Result
+
+PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
+_HEAD = """\
+| client | version | sends on its own | 401, 404, 429 become | after a 429 | hangs up | needs |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def rows(page: str) -> list[str]:
+    """Give the rows of the table."""
+    _, _, after = page.partition(_HEAD)
+    return list(takewhile(lambda line: line.startswith("|"), after.splitlines()))
+
+
+def cells(row: str) -> list[str]:
+    """Give what a row holds; first, the client that it is about."""
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def write(results: Sequence[Result], clients: Iterable[Client]) -> bool:
+    """Put `results` into the page, which keeps the rows of others; tell whether it changed."""
+    page = PAGE.read_text()
+    old = {cells(row)[0]: row for row in rows(page)}
+    new = old | {result.client.name: _row(result) for result in results}
+    kept = [new[client.name] for client in clients if client.name in new]
+    changed = page.replace(_HEAD + _lines(old.values()), _HEAD + _lines(kept))
+    PAGE.write_text(changed)
+    return changed != page
+
+
+def _lines(rows: Iterable[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _row(result: Result) -> str:
+    sent = ", ".join(f"`{one}`" for one in result.sent) or "nothing"
+    cells = (result.client.name, result.version, sent, *known(result.client))
+    return f"| {' | '.join(cells)} |"
+
+
+def known(client: Client) -> tuple[str, ...]:
+    """Give what a row tells that the matrix knows, and each run holds a client to."""
+    kinds = dict.fromkeys((client.errors.on_401, client.errors.on_404, client.errors.on_429))
+    again = "waits and asks again" if client.tries > 1 else "does not ask again"
+    errors = ", ".join(f"`{kind}`" for kind in kinds)
+    return errors, again, str(client.hangs_up), client.needs or "nothing"
