@@ -1,5 +1,6 @@
 """How much an upstream may send before it is stopped."""
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ async def read(response: httpx2.Response, allowance: Allowance) -> bytearray:
     async with aclosing(pieces(response, allowance)) as given:
         async for piece in given:
             body += piece
-    return body
+    return body.removeprefix(BOM_UTF8)
 
 
 async def read_error(response: httpx2.Response) -> bytearray:
@@ -75,7 +76,7 @@ async def read_error(response: httpx2.Response) -> bytearray:
             body += piece[: _LONGEST_ERROR - len(body)]
             if len(body) == _LONGEST_ERROR:
                 break
-    return body
+    return body.removeprefix(BOM_UTF8)
 
 
 def _decompressed(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
