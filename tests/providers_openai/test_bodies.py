@@ -17,6 +17,7 @@ from tests.providers_openai.upstreams import (
     completion,
     frame,
     in_chunk,
+    response,
     serving,
     streamed,
     whole,
@@ -67,6 +68,19 @@ async def test_what_a_compressed_error_says_is_told() -> None:
     async with serving(error) as upstream, asking(upstream.url) as adapter:
         with pytest.raises(InvalidRequestError, match="said so"):
             await whole(adapter)
+
+
+async def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
+    error, answer = ({"error": {"message": "said so"}}, completion())
+    marked = ["\ufeff" + json.dumps(body) for body in (error, answer)]
+
+    async with (
+        serving(response(400, marked[0]), response(200, marked[1])) as upstream,
+        asking(upstream.url) as adapter,
+    ):
+        with pytest.raises(InvalidRequestError, match="said so"):
+            await whole(adapter)
+        assert (await whole(adapter)).choices[0].message.content == "hello"
 
 
 async def test_a_list_of_models_without_end_is_refused() -> None:

@@ -204,6 +204,8 @@ async def test_a_header_that_http_does_not_allow_is_the_callers_affair(
     [
         ({"error": {"message": "out of credits", "code": 402}}, 402, None),
         ({"error": {"message": "broken"}}, 502, "upstream_error"),
+        ({"error": {"message": "broken"}, "choices": []}, 502, "upstream_error"),
+        ({"error": "broken"}, 502, "upstream_error"),
     ],
 )
 async def test_an_error_under_a_good_status_is_an_error(

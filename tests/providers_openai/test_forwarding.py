@@ -121,11 +121,13 @@ async def test_a_subclass_that_passes_on_too_much_does_not_confuse_the_upstream(
         adapter = Generous(Upstream(name="up", base_url=upstream.url))
         await adapter.startup()
         given = {"content-type": "text/plain", "content-length": "7", "host": "x", "x-a": "1"}
-        await whole(adapter, RequestContext(Headers(given)))
+        await whole(adapter, RequestContext(Headers({**given, "transfer-encoding": "chunked"})))
         await adapter.shutdown()
 
     (request,) = upstream.requests
     assert request.headers["content-type"] == "application/json"
+    assert "transfer-encoding" not in request.headers
+    assert request.json["model"] == "one"
     assert request.headers["host"].startswith("127.0.0.1:")
     assert request.headers["x-a"] == "1"
 

@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from openai import BaseModel
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ValidationError
 
 from veneer_protocol import InvalidProviderResponseError
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
+_Answer = TypeVar("_Answer", ChatCompletion, ChatCompletionChunk)
 
 # Closed, for an unknown reason must not pass for a good end: "abort" is no "stop".
 _FINISH_REASONS: Mapping[str, str | None] = {

@@ -1,5 +1,6 @@
 """How much an upstream may send before it is stopped."""
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -38,40 +39,47 @@ class Allowance:
             )
 
 
-class BoundedResponse(httpx2.Response):
-    """A response whose body is read no further than is allowed.
+async def pieces(response: httpx2.Response, allowance: Allowance) -> AsyncGenerator[bytes, None]:
+    """Give the body of `response` as it comes.
 
     Bytes are counted as they leave the decompression, which goes by pieces of a mebibyte at most: a
     few kilobytes cannot become a gigabyte, and no compression has to be forbidden.
+
+    Raises:
+        InvalidProviderResponseError: it is longer than is allowed.
     """
+    async with aclosing(_decompressed(response)) as given:
+        async for piece in given:
+            allowance.use(len(piece))
+            yield piece
 
-    allowance: Allowance
 
-    @classmethod
-    def bounding(cls, response: httpx2.Response, allowance: Allowance) -> "BoundedResponse":
-        """Give `response`, of which nothing has been read, with `allowance`."""
-        bounded = cls(
-            response.status_code,
-            headers=response.headers,
-            stream=response.stream,
-            request=response.request,
-            extensions=response.extensions,
-        )
-        bounded.allowance = allowance
-        # JSON and event streams are UTF-8. A charset may name what no text has: base64, say.
-        bounded.encoding = "utf-8"
-        return bounded
+async def read(response: httpx2.Response, allowance: Allowance) -> bytearray:
+    """Give the body of `response` as a whole.
 
-    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Give the body; of an error's, which is told by its status anyway, no more than a part."""
-        read = 0
-        async with aclosing(super().aiter_bytes(chunk_size)) as pieces:
-            async for piece in pieces:
-                if self.is_success:
-                    self.allowance.use(len(piece))
-                    yield piece
-                    continue
-                yield piece[: _LONGEST_ERROR - read]
-                read += len(piece)
-                if read >= _LONGEST_ERROR:
-                    break
+    Raises:
+        InvalidProviderResponseError: it is longer than is allowed.
+    """
+    # Not a list: a body may come byte by byte, and each piece takes 40 bytes more than it holds.
+    body = bytearray()
+    async with aclosing(pieces(response, allowance)) as given:
+        async for piece in given:
+            body += piece
+    return body.removeprefix(BOM_UTF8)
+
+
+async def read_error(response: httpx2.Response) -> bytearray:
+    """Give the body of an error, which is told by its status anyway, and no more than a part."""
+    body = bytearray()
+    async with aclosing(_decompressed(response)) as given:
+        async for piece in given:
+            body += piece[: _LONGEST_ERROR - len(body)]
+            if len(body) == _LONGEST_ERROR:
+                break
+    return body.removeprefix(BOM_UTF8)
+
+
+def _decompressed(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    # Most bodies are not compressed, and to find that out for each piece takes its time.
+    is_compressed = "content-encoding" in response.headers
+    return response.aiter_bytes() if is_compressed else response.aiter_raw()

@@ -1,15 +1,19 @@
-"""The OpenAI SDK's client, asked with exactly the headers that are given."""
+"""An HTTP client for the two paths of an upstream; it sends exactly the headers that are given.
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+The openai package's client would do, but takes longer for its part of a request than all else does.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
-from openai import AsyncOpenAI, AsyncStream
+from pydantic_core import to_json
 
 from veneer_protocol import Headers, InvalidProviderResponseError
-from veneer_providers_openai.bodies import Allowance, BoundedResponse
+from veneer_providers_openai.bodies import Allowance, pieces, read, read_error
+from veneer_providers_openai.events import EventReader
 from veneer_providers_openai.failures import Call
 from veneer_providers_openai.forwarding import OF_THE_CLIENT
 from veneer_providers_openai.proxies import proxy_variables
@@ -21,54 +25,20 @@ from veneer_providers_openai.settings import SettingsError, Upstream
 _MAX_IDLE_CONNECTIONS = 20
 _IDLE_SECONDS = 3
 
-_GIVEN: ContextVar[Headers] = ContextVar("given")
-_ALLOWANCE: ContextVar[Allowance] = ContextVar("allowance")
+_DRAIN_SECONDS = 0.1
 
-
-async def _replace_headers(request: httpx2.Request) -> None:
-    """Send what the HTTP client must say itself and what is given, and nothing else.
-
-    Not what the SDK adds of this machine or of the account that OPENAI_* variables name, nor
-    cookies that another caller's answer set. The SDK's `extra_headers` are no place for the given:
-    they are a mapping, which repeats do not survive, and may steer the SDK.
-    """
-    own = [pair for pair in request.headers.raw if pair[0].lower() in OF_THE_CLIENT]
-    given = [pair for pair in _GIVEN.get().raw if pair[0] not in OF_THE_CLIENT]
-    request.headers = httpx2.Headers([*own, *given])
-
-
-@contextmanager
-def _sending(headers: Headers, allowance: Allowance) -> Iterator[None]:
-    tokens = _GIVEN.set(headers), _ALLOWANCE.set(allowance)
-    try:
-        yield
-    finally:
-        _GIVEN.reset(tokens[0])
-        _ALLOWANCE.reset(tokens[1])
-
-
-class _BoundedClient(httpx2.AsyncClient):
-    """Reads no more of a response than is allowed."""
-
-    async def send(
-        self, request: httpx2.Request, *, stream: bool = False, **options: Any
-    ) -> httpx2.Response:
-        """Send `request`, and read the response unless a stream is asked for."""
-        answer = await super().send(request, stream=True, **options)
-        response = BoundedResponse.bounding(answer, _ALLOWANCE.get())
-        try:
-            if not stream:
-                await response.aread()
-        except BaseException:
-            await response.aclose()
-            raise
-        return response
+_OWN_HEADERS = [
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"user-agent", b"veneer-providers-openai"),
+]
 
 
 def _http_client(upstream: Upstream) -> httpx2.AsyncClient:
     try:
-        return _BoundedClient(
-            event_hooks={"request": [_replace_headers]},
+        return httpx2.AsyncClient(
+            # What an answer sets is no affair of other callers.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             limits=httpx2.Limits(
                 max_connections=upstream.max_connections,
@@ -95,16 +65,14 @@ class Client:
     """Asks one upstream. Answers are JSON values as they came; failures are an `ApiError`."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self._sdk = AsyncOpenAI(
-            base_url=upstream.base_url,
-            api_key="never sent",
-            max_retries=0,  # Callers have clients that try again.
-            http_client=_http_client(upstream),
-        )
+        self._http = _http_client(upstream)
+        base = upstream.base_url.rstrip("/")
+        self._models_url = httpx2.URL(f"{base}/models")
+        self._chat_url = httpx2.URL(f"{base}/chat/completions")
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._sdk.close()
+        await self._http.aclose()
 
     async def models(self, call: Call) -> object:
         """Ask for the list of models.
@@ -112,8 +80,8 @@ class Client:
         Raises:
             ApiError: it failed.
         """
-        with call.translated(), _sending(call.headers, Allowance("list of models", 16)):
-            return await self._sdk.get("/models", cast_to=object)
+        request = _request("GET", self._models_url, call.headers)
+        return await self._ask(call, request, Allowance("list of models", 16))
 
     async def complete(self, call: Call, body: Mapping[str, object]) -> object:
         """Ask for a whole chat completion.
@@ -121,9 +89,8 @@ class Client:
         Raises:
             ApiError: it failed.
         """
-        with call.translated(), _sending(call.headers, Allowance("answer", 64)):
-            answer = await self._sdk.post("/chat/completions", cast_to=object, body=body)
-        return call.check(answer)
+        request = _request("POST", self._chat_url, call.headers, to_json(body))
+        return await self._ask(call, request, Allowance("answer", 64))
 
     async def stream(self, call: Call, body: Mapping[str, object]) -> AsyncGenerator[object, None]:
         """Ask for a chat completion in chunks; to close the generator closes the connection.
@@ -131,26 +98,56 @@ class Client:
         Raises:
             ApiError: it failed.
         """
-        allowance = Allowance("event of a stream", 16)
-        with call.translated():
-            with _sending(call.headers, allowance):
-                # JSON values and not the SDK's models, for which it takes 95 µs a chunk.
-                stream = await self._sdk.post(
-                    "/chat/completions",
-                    cast_to=object,
-                    body=body,
-                    stream=True,
-                    stream_cls=AsyncStream[object],
-                )
-            has_begun = False
-            async with stream:
-                async for value in stream:
-                    has_begun = True
-                    allowance.renew()
-                    yield call.check(value)
-            kind = stream.response.headers.get("content-type", "nothing")
+        request = _request("POST", self._chat_url, call.headers, to_json(body))
+        allowance, events, has_begun = Allowance("event of a stream", 16), EventReader(), False
+        async with self._sent(call, request) as response:
+            async with aclosing(pieces(response, allowance)) as given:
+                async for piece in given:
+                    for data in events.feed(piece):
+                        if data.startswith(b"[DONE]"):
+                            await _drain(given)
+                            return
+                        has_begun = True
+                        allowance.renew()
+                        yield call.read(data)
+            kind = response.headers.get("content-type", "nothing")
             if not has_begun and not kind.startswith("text/event-stream"):
                 raise InvalidProviderResponseError(
                     f"The upstream {call.upstream.name!r} answered with {kind[:80]} where a stream "
                     "was asked for."
                 )
+
+    async def _ask(self, call: Call, request: httpx2.Request, allowance: Allowance) -> object:
+        async with self._sent(call, request) as response:
+            return call.read(await read(response, allowance))
+
+    @asynccontextmanager
+    async def _sent(self, call: Call, request: httpx2.Request) -> AsyncIterator[httpx2.Response]:
+        with call.translated():
+            response = await self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    raise call.refusal(response, await read_error(response))
+                yield response
+            finally:
+                await response.aclose()
+
+
+def _request(method: str, url: httpx2.URL, headers: Headers, body: bytes = b"") -> httpx2.Request:
+    """Make a request with what the HTTP client must say itself and what is given, nothing else.
+
+    Not by the client, which would put headers of its own in between, and parse the URL each time.
+    """
+    own = [(b"host", url.netloc), *_OWN_HEADERS]
+    if body:
+        own += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    given = [pair for pair in headers.raw if pair[0] not in OF_THE_CLIENT]
+    return httpx2.Request(method, url, headers=[*own, *given], stream=httpx2.ByteStream(body))
+
+
+async def _drain(given: AsyncGenerator[bytes, None]) -> None:
+    """Read what is left of a stream that is over, so that its connection can serve once more."""
+    with suppress(TimeoutError, httpx2.RequestError, InvalidProviderResponseError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in given:
+                pass

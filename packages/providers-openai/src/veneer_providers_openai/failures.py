@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx2
-from openai import APIConnectionError, APIError, APIStatusError
+from pydantic_core import from_json
 
 from veneer_protocol import (
     ApiError,
@@ -51,45 +51,40 @@ class Call:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turn what the OpenAI SDK raises into an `ApiError`.
+        """Turn what the HTTP client raises into an `ApiError`.
 
         Raises:
             ApiError: in place of it.
         """
         try:
             yield
-        except APIStatusError as error:
-            # The SDK's error would repeat, in a log, what the upstream said word for word.
-            raise self._refusal(error.response) from None
-        except APIConnectionError as error:
-            raise self._interruption(error.__cause__) from error
-        except APIError as error:  # A frame with an error inside a stream
-            complaint = read_complaint({"error": error.body})
-            raise self._failure(complaint.status or 502, complaint) from None
-        except (httpx2.RequestError, ssl.SSLError) as error:  # In the body of an error response
+        except (httpx2.RequestError, OSError) as error:
             raise self._interruption(error) from error
-        except (ValueError, RecursionError) as error:
+
+    def read(self, data: bytes | bytearray) -> object:
+        """Give the value of `data`, an answer or an event of a stream.
+
+        Raises:
+            ApiError: it is no JSON, or tells of a failure under a status that says all is well.
+        """
+        try:
+            value = from_json(data)
+        except ValueError as error:
             raise InvalidProviderResponseError(
                 f"The upstream {self.upstream.name!r} sent what is no JSON."
             ) from error
-
-    def check(self, value: object) -> object:
-        """Give `value`, an answer or a chunk, if it is none in name only.
-
-        Raises:
-            ApiError: it tells of a failure under a status that says all is well, as the frames of
-                older vLLM and some of OpenRouter's bodies do.
-        """
-        if isinstance(value, dict) and "choices" not in value:
+        if isinstance(value, dict) and (value.get("error") or "choices" not in value):
             complaint = read_complaint(value)
-            if complaint.message is not None:
+            # Older vLLM and some of OpenRouter's bodies have no `error` around what is wrong.
+            if value.get("error") or complaint.message is not None:
                 raise self._failure(complaint.status or 502, complaint)
         return value
 
-    def _refusal(self, response: httpx2.Response) -> ApiError:
+    def refusal(self, response: httpx2.Response, body: bytes | bytearray) -> ApiError:
+        """Give the error for `response`, whose status is one, and whose `body` may say more."""
         complaint = Complaint()
-        with suppress(ValueError, RecursionError, httpx2.StreamError):
-            complaint = read_complaint(response.json())
+        with suppress(ValueError):
+            complaint = read_complaint(from_json(body))
         error = self._failure(response.status_code, complaint)
         error.retry_after_seconds = retry_after_seconds(response.headers)
         error.upstream_request_id = response.headers.get("x-request-id")
@@ -131,7 +126,7 @@ class Call:
         error.message = f"{error.message} The upstream says: {self._shown(complaint.message)}"
         return error
 
-    def _interruption(self, cause: BaseException | None) -> ApiError:
+    def _interruption(self, cause: Exception) -> ApiError:
         upstream, name = self.upstream, repr(self.upstream.name)
         match cause:
             case httpx2.PoolTimeout():

@@ -12,6 +12,7 @@ OF_THE_CLIENT = frozenset(
         b"content-length",
         b"content-type",
         b"host",
+        b"transfer-encoding",
         b"user-agent",
     }
 )
