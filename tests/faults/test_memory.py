@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-import veneer_gateway.server
+import veneer_gateway.listener
 from tests.adapters import TirelessAdapter
 from tests.contract.test_cancellation import ask, leave, read_until
 from tests.faults.process import GatewayProcess, Holdings, process
@@ -109,7 +109,7 @@ def test_sigterm_is_heard_where_an_adapter_never_waits() -> None:
 def test_a_connection_that_is_never_read_is_given_back_some_time_after_its_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(veneer_gateway.server, "_MOST_SECONDS_UNREAD", 2)
+    monkeypatch.setattr(veneer_gateway.listener, "_MOST_SECONDS_UNREAD", 2)
     settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, total_timeout_seconds=1)
 
     with (

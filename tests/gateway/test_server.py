@@ -141,6 +141,7 @@ def test_a_plain_request_that_goes_on_for_too_long_gets_a_503() -> None:
 
 
 OWN_PROGRAM = """
+import os
 import sys
 import tests.adapters
 import veneer_gateway.server as server
@@ -151,7 +152,14 @@ configure_logging("info")
 registry = Registry()
 registry.register(getattr(tests.adapters, sys.argv[1])())
 server.serve(
-    Settings(host="127.0.0.1", port=0, drain_seconds=1, startup_timeout_seconds=4), registry
+    Settings(
+        host="127.0.0.1",
+        port=0,
+        drain_seconds=1,
+        startup_timeout_seconds=4,
+        server=os.environ.get("VENEER_SERVER", "hypercorn"),
+    ),
+    registry,
 )
 """
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -32,7 +33,15 @@ from veneer_gateway.report import Tracing
 from veneer_gateway.scaffold import ScaffoldError, next_steps, write_provider
 from veneer_gateway.server import serve as serve_until_signal
 from veneer_gateway.server import work
-from veneer_gateway.settings import LogLevel, Settings, SettingsError, variable, wants_traces
+from veneer_gateway.servers import find_server
+from veneer_gateway.settings import (
+    LogLevel,
+    ServerName,
+    Settings,
+    SettingsError,
+    variable,
+    wants_traces,
+)
 from veneer_gateway.workers import METRICS_FOLDER, supervise
 from veneer_protocol import ApiError, Headers, RequestContext
 
@@ -48,12 +57,20 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--server",
+    type=click.Choice(get_args(ServerName)),
+    help="What serves HTTP, whatever VENEER_SERVER says.",
+)
 @click.option("--worker", "is_worker", is_flag=True, hidden=True)
-def serve(*, is_worker: bool) -> None:
+def serve(*, server: ServerName | None, is_worker: bool) -> None:
     """Serve the installed providers until SIGTERM or SIGINT."""
     settings = _prepare()
+    if server is not None:
+        settings = settings.model_copy(update={"server": server})
     log_strays()
     try:
+        find_server(settings.server)  # Told once, and not by each worker.
         if settings.workers > 1 and not is_worker:
             sys.exit(supervise(settings, os.environ))
         tracing = _tracing()

@@ -52,6 +52,10 @@ TWO_LENGTHS_REFUSED = InvalidRequestError(
     code="ambiguous_length",
 )
 SHUTTING_DOWN = ServiceUnavailableError("The gateway is stopping. Try again.", code="shutting_down")
+WEBSOCKET_REFUSED = InvalidRequestError(
+    "WebSockets are not served here. Streams come over plain HTTP.",
+    code="websocket_not_supported",
+)
 OVERLOADED = OverloadedError(
     "The gateway serves as many requests as it may. Try again.", retry_after_seconds=1
 )
@@ -194,10 +198,7 @@ class WebsocketRefusal:
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Refuse the handshake."""
-        error = InvalidRequestError(
-            "WebSockets are not served here. Streams come over plain HTTP.",
-            code="websocket_not_supported",
-        )
+        error = WEBSOCKET_REFUSED
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await receive()
         await send(

@@ -26,7 +26,9 @@ _INDISCREET = ("opentelemetry.util.re",)
 
 _STRAY = "veneer.stray"
 # They log of a request from outside of it, where nobody knows what came with it.
-_FROM_OUTSIDE = frozenset({"asyncio", "concurrent.futures", "hypercorn.error", _STRAY})
+_FROM_OUTSIDE = frozenset(
+    {"asyncio", "concurrent.futures", "hypercorn.error", "uvicorn.error", _STRAY}
+)
 _KEPT = frozenset({"_record", "level", "logger", "request_id", "timestamp"})
 _FRAME = re.compile(r'[ |+-]*File "')
 

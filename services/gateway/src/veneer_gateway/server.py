@@ -1,33 +1,28 @@
-"""The application on Hypercorn, from the socket to the clean stop."""
+"""The application served by a process, from the first signal that it hears to the clean stop."""
 
 import asyncio
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
-
 from veneer_gateway.app import Gateway, create_app
 from veneer_gateway.descriptors import raise_descriptor_limit
 from veneer_gateway.heartbeat import heartbeat
-from veneer_gateway.http1 import speak_http1_only
+from veneer_gateway.listener import join, listen
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Tracing
+from veneer_gateway.servers import Server, find_server
 from veneer_gateway.settings import Settings
 
-_BACKLOG = 1024
 # Short, so that drain and end stay within the ten seconds that `docker stop` waits.
 _STUCK_AFTER_SECONDS = 0.5
 _LAST_SECONDS = 5
-_MOST_SECONDS_UNREAD = 300
 
 log = logging.getLogger("veneer.server")
 
@@ -42,11 +37,13 @@ def serve(settings: Settings, registry: Registry, *, tracing: Tracing | None = N
     Raises:
         OSError: the address cannot be bound.
         RuntimeError: the server came to its end unasked.
+        SettingsError: `server` is not installed.
     """
+    server = find_server(settings.server)
     # Bound before any adapter starts, so that a taken port is told at once.
     listener = listen(settings)
     app = create_app(settings, registry, tracing=tracing)
-    _run(_serve_until_signal(app, settings, listener))
+    _run(server, _serve_until_signal(app, settings, listener))
 
 
 def work(
@@ -64,59 +61,26 @@ def work(
     Raises:
         OSError: the address cannot be bound.
         RuntimeError: the server came to its end unasked.
+        SettingsError: `server` is not installed.
     """
+    server = find_server(settings.server)
     app = create_app(settings, registry, metrics_folder, tracing=tracing)
 
     @app.before_serving
     async def tell() -> None:
         supervisor.send(b"!")
 
-    _run(_serve_until_signal(app, settings, join(settings), supervisor))
+    _run(server, _serve_until_signal(app, settings, join(settings), supervisor))
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
+def _run(server: Server, serving: Coroutine[Any, Any, None]) -> None:
     raise_descriptor_limit()
     try:
-        asyncio.run(serving)
+        with asyncio.Runner(loop_factory=server.new_event_loop) as runner:
+            runner.run(serving)
     except SystemExit as error:
         # Its status may be 0, which would look as if a signal had asked for the end.
         raise RuntimeError("A task of a provider called sys.exit().") from error
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Bind `host` and `port`; a port of 0 becomes a free one.
-
-    Raises:
-        OSError: the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    address = (settings.host, settings.port)
-    listener = socket.create_server(address, family=family, backlog=_BACKLOG)
-    _give_up_on_who_stops_reading(listener)
-    return listener
-
-
-def join(settings: Settings) -> socket.socket:
-    """Bind `host` and `port` together with others of this user, each to get a share of the clients.
-
-    It does not listen yet, so that nobody waits for one that is not ready.
-
-    Raises:
-        OSError: the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    shared = socket.socket(family)
-    try:
-        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-            shared.setsockopt(socket.SOL_SOCKET, option, 1)
-        if family == socket.AF_INET6:
-            shared.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        shared.bind((settings.host, settings.port))
-    except OSError:
-        shared.close()
-        raise
-    _give_up_on_who_stops_reading(shared)
-    return shared
 
 
 def patience_seconds(settings: Settings) -> float:
@@ -152,13 +116,11 @@ async def serve_until(
     async def tell() -> None:
         log.info("serving", extra={"url": url, "pid": os.getpid()})
 
-    speak_http1_only()
-    number = listener.fileno()
-    config = _config(settings, listener)
+    server = find_server(settings.server)
     close = asyncio.Event()
     cut = cut or asyncio.Event()
-    drain = asyncio.create_task(_drain(app, number, stop, close, cut))
-    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=close.wait))
+    drain = asyncio.create_task(_drain(app, stop, close, cut))
+    serving = asyncio.create_task(server.serve(app, settings, listener, close))
     try:
         with heartbeat():
             await asyncio.wait({drain, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -229,7 +191,7 @@ def _leave() -> None:
 
 
 async def _drain(
-    app: Gateway, listener: int, stop: asyncio.Event, close: asyncio.Event, cut: asyncio.Event
+    app: Gateway, stop: asyncio.Event, close: asyncio.Event, cut: asyncio.Event
 ) -> None:
     """Go from `stop` by `close`, when new connections are refused, to the cut of what is open.
 
@@ -240,51 +202,12 @@ async def _drain(
     seconds = app.settings.drain_seconds
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
     await _wait(cut, app.settings.shutdown_delay_seconds)
-    await _accept_no_more(listener)
     close.set()
     await _wait(cut, seconds)
     await app.in_flight.cut()
-
-
-async def _accept_no_more(listener: int) -> None:
-    """Have the loop take no more connections, and begin what it has taken.
-
-    CPython 3.13 fails at each that it took just before the listener is closed, and writes a
-    traceback for it when the process ends.
-    """
-    asyncio.get_running_loop().remove_reader(listener)
-    await asyncio.sleep(0)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _give_up_on_who_stops_reading(listener: socket.socket) -> None:
-    """Have the system reset such a connection; neither Hypercorn nor asyncio would ever let it go.
-
-    Connections inherit the option, those too that come before anybody serves them.
-    """
-    if sys.platform == "linux":
-        milliseconds = _MOST_SECONDS_UNREAD * 1000
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-
-
-def _config(settings: Settings, listener: socket.socket) -> Config:
-    config = Config()
-    # Hypercorn makes a socket object of its own from the number, and closes it.
-    config.bind = [f"fd://{listener.detach()}"]
-    config.backlog = _BACKLOG
-    # It would close a connection without a word to a client who is about to send the next request.
-    config.keep_alive_max_requests = sys.maxsize
-    # Ours comes first, and is told to the clients.
-    config.graceful_timeout = settings.drain_seconds + 60
-    config.include_server_header = False
-    config.h11_max_incomplete_size = settings.max_header_bytes
-    # Its access log would hold decoded paths, in which a line break forges a line.
-    config.accesslog = None
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.errorlog.setLevel(logging.WARNING)  # Where it listens, we have said already.
-    return config

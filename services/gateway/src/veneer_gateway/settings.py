@@ -20,6 +20,7 @@ KIB = 1024
 MIB = 1024 * KIB
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical", "off"]
+ServerName = Literal["hypercorn", "uvicorn"]
 
 # The names that pino, and with it the gateway's Node.js ancestor, gives to levels.
 _LEVELS_BY_OTHER_NAMES = {
@@ -50,6 +51,8 @@ class Settings(BaseModel):
     """`PORT`: the port to bind; 0 takes a free one and logs it."""
     log_level: Annotated[LogLevel, BeforeValidator(_level)] = "info"
     """`LOG_LEVEL`: the least level that is logged."""
+    server: ServerName = "hypercorn"
+    """`VENEER_SERVER`: what serves HTTP; `uvicorn` is an extra of the package."""
     workers: Annotated[int, Field(ge=1)] = 1
     """`VENEER_WORKERS`: how many processes serve the port; each has the limits below for itself."""
     cors_origins: Annotated[

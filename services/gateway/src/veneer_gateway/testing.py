@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from veneer_gateway.app import Gateway, create_app
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Tracing
-from veneer_gateway.server import listen, serve_until
-from veneer_gateway.settings import Settings
+from veneer_gateway.listener import listen
+from veneer_gateway.server import serve_until
+from veneer_gateway.servers import find_server
+from veneer_gateway.settings import ServerName, Settings
 from veneer_protocol import ProviderAdapter
 
 __all__ = ["RunningGateway", "running_gateway"]
+
+default_server: ServerName = "hypercorn"
+"""What serves where settings do not name it."""
 
 _STOP_TIMEOUT_SECONDS = 30
 
@@ -26,7 +31,7 @@ class RunningGateway:
     app: Gateway
     host: str
     port: int
-    _loop: asyncio.AbstractEventLoop = field(init=False, default_factory=asyncio.new_event_loop)
+    _loop: asyncio.AbstractEventLoop
     _stop: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     @property
@@ -64,12 +69,15 @@ def running_gateway(
         TimeoutError: it does not stop.
     """
     settings = settings or Settings(host="127.0.0.1", port=0, drain_seconds=1)
+    if "server" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"server": default_server})
     registry = Registry()
     for adapter in adapters:
         registry.register(adapter)
     listener = listen(settings)
     app = create_app(settings, registry, tracing=tracing)
-    gateway = RunningGateway(app, *listener.getsockname()[:2])
+    loop = find_server(settings.server).new_event_loop()
+    gateway = RunningGateway(app, *listener.getsockname()[:2], loop)
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=lambda: gateway._loop) as runner:

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from veneer_gateway.server import join, listen, patience_seconds
-from veneer_gateway.settings import Settings, SettingsError
+from veneer_gateway.listener import join, listen
+from veneer_gateway.server import patience_seconds
+from veneer_gateway.settings import Settings, SettingsError, variable
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client learns where processes count together."""
@@ -52,7 +53,8 @@ def supervise(settings: Settings, environment: Mapping[str, str]) -> int:
                 "VENEER_WORKERS above 1 needs a folder for temporary files, to count together. "
                 "TMPDIR names one; a container gets one by --tmpfs /tmp."
             ) from None
-        workers = _Workers(settings, {**environment, "PORT": str(port), METRICS_FOLDER: folder})
+        ours = {"PORT": str(port), variable("server"): settings.server, METRICS_FOLDER: folder}
+        workers = _Workers(settings, {**environment, **ours})
         return asyncio.run(workers.run())
 
 
