@@ -1,8 +1,6 @@
 """What all tests share: a gateway with the dummy provider, and the official clients."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
-from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,13 +8,11 @@ from openai import AsyncOpenAI, OpenAI
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import veneer_gateway.testing
-from veneer_gateway.settings import ServerName
+from tests.servers import SERVER
 from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_dummy import DummyAdapter
 
-# `hatch run test-uvicorn` sets it for the processes that tests start, and so for the rest.
-if server := os.environ.get("VENEER_SERVER"):
-    veneer_gateway.testing.default_server = cast(ServerName, server)
+veneer_gateway.testing.default_server = SERVER
 
 # How fast a busy machine makes its first examples is no finding. The same examples each time: what
 # is new is looked for by `hatch run fuzz`.

@@ -9,7 +9,7 @@ import pytest
 import veneer_gateway.listener
 from tests.adapters import TirelessAdapter
 from tests.contract.test_cancellation import ask, leave, read_until
-from tests.faults.process import GatewayProcess, Holdings, process
+from tests.faults.process import GatewayProcess, Holdings, is_no_more, process
 from tests.faults.test_clients import answers_quickly, connect, streaming
 from tests.faults.wire import BODY, POST
 from veneer_gateway import Settings
@@ -34,11 +34,7 @@ def test_memory_is_bounded_however_many_do_not_read() -> None:
 
     assert later.memory_mib - before.memory_mib < MIB_FOR_ALL
     assert later.memory_mib - at_first.memory_mib < 4
-    assert (after.requests, after.tasks, after.descriptors) == (
-        before.requests,
-        before.tasks,
-        before.descriptors,
-    )
+    assert is_no_more(after, before), f"{before}\n{after}"
 
 
 def still_answers(gateway: GatewayProcess) -> GatewayProcess:

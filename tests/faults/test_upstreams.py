@@ -32,6 +32,7 @@ from tests.providers_openai.upstreams import (
     response,
     serving,
 )
+from veneer_gateway import Settings
 from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_providers_openai import OpenAIAdapter, Upstream
 
@@ -42,12 +43,14 @@ STREAMS = pytest.mark.parametrize("stream", [False, True])
 
 
 @asynccontextmanager
-async def gateway_to(base_url: str) -> AsyncIterator[RunningGateway]:
+async def gateway_to(
+    base_url: str, settings: Settings | None = None
+) -> AsyncIterator[RunningGateway]:
     upstream = Upstream.model_validate(
         {"name": "up", "base_url": base_url, "api_key": KEY, "connect_timeout_seconds": 2}
     )
     # It stops in a thread of its own: the upstream is served by this one.
-    running = running_gateway(OpenAIAdapter(upstream))
+    running = running_gateway(OpenAIAdapter(upstream), settings=settings)
     gateway = await asyncio.to_thread(running.__enter__)
     try:
         yield gateway
@@ -100,7 +103,11 @@ async def test_one_whose_name_is_lost_for_a_while_is_found_again(
 
     async with (
         serving(good(stream=stream)) as upstream,
-        gateway_to(upstream.url.replace("127.0.0.1", "upstream.test")) as gateway,
+        # uvloop, which uvicorn serves by, looks names up where no test can reach.
+        gateway_to(
+            upstream.url.replace("127.0.0.1", "upstream.test"),
+            Settings(host="127.0.0.1", port=0, drain_seconds=1, server="hypercorn"),
+        ) as gateway,
     ):
         first = await ask(gateway, stream=stream)
         is_lost = True

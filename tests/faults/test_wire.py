@@ -16,9 +16,13 @@ from tests.faults.wire import (
     SMUGGLED,
     talk,
 )
+from tests.servers import by_server
 
 LIMIT = 32 * 1024
 OVER = b"a" * (LIMIT + 1)
+# httptools is stricter than h11: what is odd and harmless is malformed, too.
+OTHER_CODING = by_server(hypercorn=501, uvicorn=400)
+ODD = by_server(hypercorn=[200, 404], uvicorn=[400])
 
 
 @pytest.mark.parametrize(
@@ -26,12 +30,12 @@ OVER = b"a" * (LIMIT + 1)
     [
         (POST + b"content-length: 4\r\n" + IN_CHUNKS + CHUNKED, 400),
         (POST + b"content-length: 9999\r\n" + IN_CHUNKS + CHUNKED, 400),
-        (POST + LENGTH + b"transfer-encoding: identity\r\n\r\n" + BODY, 501),
+        (POST + LENGTH + b"transfer-encoding: identity\r\n\r\n" + BODY, OTHER_CODING),
         (POST + LENGTH + b"transfer-encoding: \x0bchunked\r\n\r\n" + BODY, 400),
         (POST + LENGTH + b"transfer-encoding : chunked\r\n\r\n" + BODY, 400),
         (POST + b"transfer-encoding: xchunked\r\n\r\n" + CHUNKED, 501),
-        (POST + b"transfer-encoding: chunked, identity\r\n\r\n" + CHUNKED, 501),
-        (POST + b"transfer-encoding: chunked\r\n" + IN_CHUNKS + CHUNKED, 501),
+        (POST + b"transfer-encoding: chunked, identity\r\n\r\n" + CHUNKED, OTHER_CODING),
+        (POST + b"transfer-encoding: chunked\r\n" + IN_CHUNKS + CHUNKED, OTHER_CODING),
         (POST.replace(b"1.1", b"1.0") + IN_CHUNKS + CHUNKED, 400),
         (POST + b"content-length: +65\r\n\r\n" + BODY, 400),
         (POST + b"content-length: 6_5\r\n\r\n" + BODY, 400),
@@ -60,23 +64,24 @@ def test_what_two_parties_may_read_in_two_ways_is_refused_and_ends_the_connectio
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "statuses"),
     [
-        POST + b"Transfer-Encoding: CHUNKED\r\n\r\n" + CHUNKED,
-        POST + b"transfer-encoding:\r\n chunked\r\n\r\n" + CHUNKED,
-        POST + IN_CHUNKS + CHUNKED.replace(b"\r\n", b';a=b;c="d"\r\n', 1),
-        POST + IN_CHUNKS + CHUNKED[:-2] + b"x: y\r\ncontent-length: 5\r\n\r\n",
-        POST + LENGTH + LENGTH + b"\r\n" + BODY,
-        POST + b"content-length: %d, %d\r\n\r\n" % (len(BODY), len(BODY)) + BODY,
+        (POST + b"Transfer-Encoding: CHUNKED\r\n\r\n" + CHUNKED, [200, 404]),
+        (POST + b"transfer-encoding:\r\n chunked\r\n\r\n" + CHUNKED, ODD),
+        (POST + IN_CHUNKS + CHUNKED.replace(b"\r\n", b';a=b;c="d"\r\n', 1), [200, 404]),
+        (POST + IN_CHUNKS + CHUNKED[:-2] + b"x: y\r\nhost: z\r\n\r\n", [200, 404]),
+        (POST + IN_CHUNKS + CHUNKED[:-2] + b"x: y\r\ncontent-length: 5\r\n\r\n", ODD),
+        (POST + LENGTH + LENGTH + b"\r\n" + BODY, ODD),
+        (POST + b"content-length: %d, %d\r\n\r\n" % (len(BODY), len(BODY)) + BODY, ODD),
     ],
-    ids=["case", "folded", "extension", "trailers", "twice the same", "listed twice"],
+    ids=["case", "folded", "extension", "trailers", "length", "twice the same", "listed twice"],
 )
 def test_what_can_be_read_in_one_way_only_is_answered_and_the_next_request_begins_where_it_ends(
-    attacked: GatewayProcess, request_: bytes
+    attacked: GatewayProcess, request_: bytes, statuses: list[int]
 ) -> None:
     answer = talk(attacked, request_ + SMUGGLED)
 
-    assert answer.statuses == [200, 404]
+    assert answer.statuses == statuses
 
 
 def test_a_request_in_the_body_of_another_is_no_request(attacked: GatewayProcess) -> None:
@@ -90,8 +95,8 @@ def test_a_request_in_the_body_of_another_is_no_request(attacked: GatewayProcess
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (GET + b"x: a\r\n b\r\n" + LAST, 200),
-        (GET.replace(b"\r\n", b"\n") + LAST.replace(b"\r\n", b"\n"), 200),
+        (GET + b"x: a\r\n b\r\n" + LAST, ODD[0]),
+        (GET.replace(b"\r\n", b"\n") + LAST.replace(b"\r\n", b"\n"), ODD[0]),
         (GET + b"x: \xff\xfe\r\n" + LAST, 200),
         (b"GET http://u:p@elsewhere/v1/models HTTP/1.1\r\nhost: x\r\n" + LAST, 200),
         (GET + b"upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n" + LAST, 200),
@@ -122,22 +127,26 @@ def test_an_odd_request_has_one_answer(
 
 
 @pytest.mark.parametrize(
-    "pieces",
+    ("pieces", "status"),
     [
-        (GET + b"x: " + OVER + b"\r\n" + LAST,),
-        (GET + b"x: " + OVER + OVER + b"\r\n" + LAST,),
-        (GET + b"x: ", *[b"a" * 4096] * 8),
-        (GET + b"a:b\r\n" * 6000 + LAST,),
-        (b"GET /" + OVER + b" HTTP/1.1\r\nhost: x\r\n" + LAST,),
-        (b"GET /?" + OVER + b" HTTP/1.1\r\nhost: x\r\n" + LAST,),
-        (OVER + b" / HTTP/1.1\r\nhost: x\r\n" + LAST,),
+        ((GET + b"x: " + OVER + b"\r\n" + LAST,), 431),
+        ((GET + b"x: " + OVER + OVER + b"\r\n" + LAST,), 431),
+        ((GET + b"x: ", *[b"a" * 4096] * 8), 431),
+        ((GET + b"a:b\r\n" * 6000 + LAST,), 431),
+        ((b"GET /" + OVER + b" HTTP/1.1\r\nhost: x\r\n" + LAST,), 431),
+        ((b"GET /?" + OVER + b" HTTP/1.1\r\nhost: x\r\n" + LAST,), 431),
+        # httptools has a list of methods, and reads no further.
+        (
+            (OVER + b" / HTTP/1.1\r\nhost: x\r\n" + LAST,),
+            by_server(hypercorn=431, uvicorn=400),
+        ),
     ],
     ids=["one", "twice", "in pieces", "many", "path", "query", "method"],
 )
 def test_a_head_that_is_too_large_is_a_431(
-    attacked: GatewayProcess, pieces: tuple[bytes, ...]
+    attacked: GatewayProcess, pieces: tuple[bytes, ...], status: int
 ) -> None:
-    assert talk(attacked, *pieces).statuses == [431]
+    assert talk(attacked, *pieces).statuses == [status]
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 431)])

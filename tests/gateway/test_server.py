@@ -141,11 +141,12 @@ def test_a_plain_request_that_goes_on_for_too_long_gets_a_503() -> None:
 
 
 OWN_PROGRAM = """
-import os
 import sys
 import tests.adapters
 import veneer_gateway.server as server
+from tests.servers import SERVER
 from veneer_gateway import Registry, Settings, configure_logging
+from veneer_gateway.servers import find_server
 
 server._LAST_SECONDS = 0
 configure_logging("info")
@@ -157,7 +158,7 @@ server.serve(
         port=0,
         drain_seconds=1,
         startup_timeout_seconds=4,
-        server=os.environ.get("VENEER_SERVER", "hypercorn"),
+        server=SERVER,
     ),
     registry,
 )
@@ -258,13 +259,14 @@ def test_a_server_that_ends_unasked_is_a_failure_and_no_clean_exit() -> None:
     program = OWN_PROGRAM.replace(
         "server._LAST_SECONDS = 0",
         """
-plain = server._config
+chosen = find_server(SERVER)
+plain = chosen._config
 def config(*arguments):
-    # What Hypercorn does of its own accord: it leaves after so many requests.
+    # What both servers do of their own accord where they are told: leave after so many requests.
     config = plain(*arguments)
-    config.max_requests = 1
+    config.max_requests = config.limit_max_requests = 1
     return config
-server._config = config
+chosen._config = config
 """,
     )
     with serving(sys.executable, "-c", program, "PlainAdapter") as (process, url):

@@ -31,6 +31,25 @@ class HttpVersionError(InvalidRequestError):
     code = "http_version_not_supported"
 
 
+class MalformedRequestError(InvalidRequestError):
+    """What came is no request of HTTP/1.1, or can be read in two ways."""
+
+    code = "malformed_request"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This is no request of HTTP/1.1: {reason}.")
+
+
+class TransferEncodingError(InvalidRequestError):
+    """The body has another transfer encoding than `chunked`."""
+
+    status = 501
+    code = "unsupported_transfer_encoding"
+
+    def __init__(self) -> None:
+        super().__init__("The only Transfer-Encoding that is served here is chunked.")
+
+
 class HeadersTooLargeError(InvalidRequestError):
     """The request line and the headers are larger than `VENEER_MAX_HEADER_BYTES`."""
 

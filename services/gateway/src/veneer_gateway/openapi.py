@@ -33,7 +33,7 @@ _EVENTS = (
 _ANYWHERE = frozenset({400, 431, 500, 503, 504, 505})
 # A provider may give any other status too, which `default` stands for.
 _BY_A_PROVIDER = frozenset({401, 403, 404, 429, 502}) | _ANYWHERE
-_ABOUT_A_BODY = frozenset({408, 413, 415})
+_ABOUT_A_BODY = frozenset({408, 413, 415, 501})
 
 _STRING = {"type": "string"}
 _STRING_OR_NULL = {"type": ["string", "null"]}

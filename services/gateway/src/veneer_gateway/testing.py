@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from veneer_gateway.app import Gateway, create_app
+from veneer_gateway.listener import listen
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Tracing
-from veneer_gateway.listener import listen
 from veneer_gateway.server import serve_until
 from veneer_gateway.servers import find_server
 from veneer_gateway.settings import ServerName, Settings
@@ -77,7 +77,8 @@ def running_gateway(
     listener = listen(settings)
     app = create_app(settings, registry, tracing=tracing)
     loop = find_server(settings.server).new_event_loop()
-    gateway = RunningGateway(app, *listener.getsockname()[:2], loop)
+    host, port = listener.getsockname()[:2]
+    gateway = RunningGateway(app, host, port, loop)
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=lambda: gateway._loop) as runner:

@@ -1,20 +1,25 @@
 """One request and its answer on a connection of uvicorn."""
 
-import uuid
 from typing import Any
 
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from veneer_gateway.app import Gateway
+from veneer_gateway.connection import ADMISSION, conduct
+from veneer_gateway.exchange import Exchange
 from veneer_protocol import ApiError
 
 
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
 
-    def __init__(self, app: ASGI3Application, **rest: Any) -> None:
+    is_last = False
+    """Whether the connection is to be closed after it, which is left to others."""
+
+    def __init__(self, app: Any, **rest: Any) -> None:
         super().__init__(**rest)
         self._app = app
+        self._is_framed = True
 
     async def run(self) -> None:
         """Serve it."""
@@ -27,29 +32,31 @@ class Cycle(RequestResponseCycle):
         self.flow.resume_writing()  # Whoever waits to send finds out, too.
 
     async def send(self, message: Any) -> None:
-        """Send, to a client of HTTP/1.0 without the chunks that it cannot read."""
-        if self.scope["http_version"] == "1.0":
-            if message["type"] == "http.response.start":
-                names = {name.lower() for name, _ in message["headers"]}
-                self._has_no_length = b"content-length" not in names
-                self.chunked_encoding = False if self._has_no_length else None
-            elif self._has_no_length:
+        """Send `message`, to a client of HTTP/1.0 without chunks, which it cannot read."""
+        if message["type"] == "http.response.start":
+            if self.scope["http_version"] == "1.0" and not _has_length(message):
+                self._is_framed = self.chunked_encoding = False
+            await super().send(message)
+        else:
+            if not self._is_framed:
                 self.expected_content_length = len(message["body"])
-        await super().send(message)
+            self.is_last = self.is_last or not self.keep_alive
+            self.keep_alive = True  # Else the connection would be closed at once.
+            await super().send(message)
 
 
-def refusal(error: ApiError) -> ASGI3Application:
-    """Give an application that answers with `error`."""
-    body = error.to_json()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-        (b"x-request-id", f"req_{uuid.uuid4().hex}".encode()),
-    ]
+def _has_length(message: Any) -> bool:
+    return any(name.lower() == b"content-length" for name, _ in message["headers"])
 
-    async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+def refusal(app: Gateway, error: ApiError) -> Any:
+    """Give an application that answers what `app` cannot serve, and has it logged and counted."""
+
+    async def refuse(exchange: Exchange) -> None:
+        exchange.error = error.code
+        await exchange.refuse(error)
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await conduct(scope, send, app.extensions[ADMISSION], refuse)
 
     return answer

@@ -15,33 +15,17 @@ from veneer_gateway.connection import (
     TWO_LENGTHS_REFUSED,
     WEBSOCKET_REFUSED,
     HeadersTooLargeError,
+    MalformedRequestError,
+    TransferEncodingError,
 )
 from veneer_gateway.uvicorn_cycle import Cycle, refusal
-from veneer_protocol import ApiError, InvalidRequestError
+from veneer_protocol import ApiError
 
 # So that of what has come at once little is parsed while another request is being served.
 _SLICE_BYTES = 8 * 1024
+_LINGER_SECONDS = 1
 # What a head has beside what our limit counts.
 _FRAMING_BYTES = len(b"  HTTP/1.1\r\n\r\n")
-
-
-class MalformedRequestError(InvalidRequestError):
-    """What came is no request of HTTP/1.1, or can be read in two ways."""
-
-    code = "malformed_request"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"This is no request of HTTP/1.1: {reason}.")
-
-
-class TransferEncodingError(InvalidRequestError):
-    """The body has another transfer encoding than `chunked`."""
-
-    status = 501
-    code = "unsupported_transfer_encoding"
-
-    def __init__(self) -> None:
-        super().__init__("The only Transfer-Encoding that is served here is chunked.")
 
 
 class Http1Protocol(HttpToolsProtocol):
@@ -66,6 +50,8 @@ class Http1Protocol(HttpToolsProtocol):
         # Whether nothing more is taken from this client.
         self._is_over = False
         self._is_stopping = False
+        self.url = b""
+        self.headers = []
         self._patience: asyncio.TimerHandle | None = None
 
     # The connection.
@@ -101,14 +87,27 @@ class Http1Protocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         """Give the client its time for a whole head; uvicorn's limit ends with the first byte."""
-        self._patience = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._patience = self.loop.call_later(self.timeout_keep_alive, self._leave)
 
     def _expect_no_head(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _leave(self) -> None:
+        """Close the connection, but not at once under the hands of a client that is still sending.
+
+        What comes in after the close would reset it, and the client might lose the answer.
+        """
+        if self.transport.is_closing():
+            return
+        if self._is_in_head and not (self._is_over or self._pending_bytes or self._held):
+            self.transport.close()
+            return
+        self._is_over = True
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._patience = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     # What comes in.
 
@@ -164,10 +163,30 @@ class Http1Protocol(HttpToolsProtocol):
             if broken.response_started:
                 self.transport.close()
                 return
-        scope = {"type": "http", "method": "GET", "http_version": "1.1", "headers": []}
-        self._serve(self._cycle(scope, keep_alive=False, app=refusal(error)))
+        self._expect_no_head()
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            # None that a client can send, where it is not known yet.
+            "method": self.parser.get_method().decode("ascii") if self.url else "-",
+            "path": "/",
+            "raw_path": self.url.partition(b"?")[0],
+            "query_string": b"",
+            "headers": self.headers,
+        }
+        self._serve(self._cycle(scope, keep_alive=False, app=refusal(self.app, error)))
 
     # What the parser finds.
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target.
+
+        Raises:
+            ApiError: it is not of HTTP/1.1, but how HTTP/2 begins.
+        """
+        super().on_url(url)
+        if self.parser.get_method() == b"PRI":
+            raise OTHER_VERSION_REFUSED
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what comes behind a body is none (RFC 9110, section 6.5.1)."""
@@ -184,13 +203,13 @@ class Http1Protocol(HttpToolsProtocol):
         self._check_head(version)
         method = self.parser.get_method().decode("ascii")
         path, _, query = self.url.partition(b"?")
-        self.scope.update(
-            method=method,
-            http_version=version,
-            path=unquote(path.decode("ascii")),
-            raw_path=path,
-            query_string=query,
-        )
+        self.scope |= {
+            "method": method,
+            "http_version": version,
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+        }
         self._is_in_head = False
         self._pending_bytes = 0
         self._expect_no_head()
@@ -267,8 +286,10 @@ class Http1Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Serve the next request, or wait for one."""
-        self._unanswered.popleft()
-        if self.transport.is_closing():
+        self.server_state.total_requests += 1
+        if self._unanswered.popleft().is_last:
+            self._unanswered.clear()
+            self._leave()
             return
         if self._unanswered:
             self._start(self._unanswered[0])

@@ -29,7 +29,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """Closes when it is told by `close`, where uvicorn's own listens to signals and looks around."""
+    """Closes when `close` says so; uvicorn's own listens to signals."""
 
     def __init__(self, config: uvicorn.Config, close: asyncio.Event) -> None:
         super().__init__(config)
@@ -42,8 +42,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Wait for the end, and keep the clock of the answers right."""
-        while not self._close.is_set():
-            await self.on_tick(0)
+        while not (self._close.is_set() or await self.on_tick(0)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DATE_SECONDS):
                     await self._close.wait()
