@@ -9,11 +9,12 @@ from importlib import import_module
 import uvicorn
 
 from veneer_gateway.app import Gateway
-from veneer_gateway.listener import BACKLOG
+from veneer_gateway.listener import BACKLOG, accept_no_more
 from veneer_gateway.settings import Settings
 from veneer_gateway.uvicorn_http1 import Http1Protocol
 
 _DATE_SECONDS = 1
+_INTERVAL_SECONDS = 0.1
 
 try:
     new_event_loop = import_module("uvloop").new_event_loop
@@ -25,14 +26,15 @@ async def serve(
     app: Gateway, settings: Settings, listener: socket.socket, close: asyncio.Event
 ) -> None:
     """Serve `app` on `listener` until `close` is set, and then what is open."""
-    await _Server(_config(app, settings), close).serve(sockets=[listener])
+    await _Server(app, _config(app, settings), close).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """Closes when `close` says so; uvicorn's own listens to signals."""
 
-    def __init__(self, config: uvicorn.Config, close: asyncio.Event) -> None:
+    def __init__(self, app: Gateway, config: uvicorn.Config, close: asyncio.Event) -> None:
         super().__init__(config)
+        self._in_flight = app.in_flight
         self._close = close
 
     @contextmanager
@@ -48,12 +50,23 @@ class _Server(uvicorn.Server):
                     await self._close.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close what is idle and wait for the rest; where that is cut short, leave nothing open."""
-        try:
-            await super().shutdown(sockets)
-        finally:
-            for connection in list(self.server_state.connections):
-                connection.transport.abort()
+        """Close what is idle, and wait for the rest; uvicorn would for ever."""
+        for listener in sockets or ():
+            if new_event_loop is asyncio.new_event_loop:
+                await accept_no_more(listener.fileno())
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        while state.connections or state.tasks:
+            is_cut = self._in_flight.is_cutting and not state.tasks
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            if is_cut:
+                # Whoever has not read his answer by now had all the time to drain.
+                for connection in list(state.connections):
+                    connection.transport.abort()
+        await self.lifespan.shutdown()
 
 
 def _config(app: Gateway, settings: Settings) -> uvicorn.Config:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic  # uvloop's own clock counts whole milliseconds.
 
 from veneer_protocol import ApiError, InvalidRequestError, UpstreamTimeoutError
 
@@ -84,40 +85,40 @@ class Watch:
         self.first_chunk_seconds: float | None = None
         """When the first chunk of a stream came, if one did."""
         self._loop = asyncio.get_running_loop()
-        self._began_at = self._loop.time()
+        self._began_at = monotonic()
         self._ends_at = self._began_at + limits.total
         self._reading_since: float | None = None
         self._waiting_since: float | None = None
         self._filled_at = 0.0
-        self._timer = self._loop.call_at(self._began_at + limits.shortest, self._look)
+        self._timer = self._loop.call_later(limits.shortest, self._look)
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far."""
-        return self._loop.time() - self._began_at
+        return monotonic() - self._began_at
 
     def expect_body(self) -> None:
         """Take note that the request's body is waited for."""
-        self._reading_since = self._loop.time()
+        self._reading_since = monotonic()
 
     def note_body(self) -> None:
         """Take note that it has come, or never will."""
         if self._reading_since is not None:
-            self.body_seconds += self._loop.time() - self._reading_since
+            self.body_seconds += monotonic() - self._reading_since
             self._reading_since = None
 
     @contextmanager
     def answer(self) -> Iterator[None]:
         """Count the block as time of the adapter, which is asked for an answer as a whole."""
-        since = self._loop.time()
+        since = monotonic()
         try:
             yield
         finally:
-            self.adapter_seconds += self._loop.time() - since
+            self.adapter_seconds += monotonic() - since
 
     def expect_chunk(self) -> None:
         """Take note that the adapter is asked for a chunk."""
-        self._waiting_since = self._loop.time()
+        self._waiting_since = monotonic()
 
     def note_chunk(self) -> None:
         """Take note that it has come."""
@@ -138,7 +139,7 @@ class Watch:
             yield
         finally:
             if is_waiting:
-                self._waiting_since = self._loop.time()
+                self._waiting_since = monotonic()
 
     def stop(self) -> None:
         """Count no more."""
@@ -148,12 +149,12 @@ class Watch:
 
     def _count_wait(self) -> None:
         if self._waiting_since is not None:
-            self.adapter_seconds += self._loop.time() - self._waiting_since
+            self.adapter_seconds += monotonic() - self._waiting_since
             self._waiting_since = None
 
     def _look(self) -> None:
         """Do what is due, and look again when the next thing may be."""
-        now, since = self._loop.time(), self._waiting_since
+        now, since = monotonic(), self._waiting_since
         if (error := self._passed(now, since)) is not None:
             self._cut(error)
             return
@@ -164,7 +165,7 @@ class Watch:
         ):
             self._filled_at = now
             self._fill_silence()
-        self._timer = self._loop.call_at(self._next(now, since), self._look)
+        self._timer = self._loop.call_later(self._next(now, since) - now, self._look)
 
     def _passed(self, now: float, since: float | None) -> ApiError | None:
         limits, has_begun = self._limits, self.first_chunk_seconds is not None
