@@ -29,6 +29,7 @@ ALLOWED = {
     "veneer_gateway": {
         "click",
         "h11",
+        "httptools",
         "hypercorn",
         "jinja2",
         "prometheus_client",
@@ -37,6 +38,7 @@ ALLOWED = {
         "pydantic",
         "quart",
         "structlog",
+        "uvicorn",
         "veneer_gateway",
         "veneer_protocol",
         "werkzeug",

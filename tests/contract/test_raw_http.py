@@ -126,6 +126,34 @@ def test_a_body_that_never_comes_is_a_408() -> None:
     assert b'"code":"request_timeout"' in answer
 
 
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(gateway: RunningGateway) -> None:
+    body = BODY.replace(b"{", b'{"stream":true,', 1)
+
+    answer = exchange(
+        gateway,
+        CHAT.replace(b"HTTP/1.1", b"HTTP/1.0") + b"content-length: %d\r\n\r\n" % len(body) + body,
+    )
+
+    head, _, events = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert events.startswith(b"data: {")
+    assert events.endswith(b"}\n\ndata: [DONE]\n\n")
+
+
+def test_a_client_that_waits_to_be_told_is_told_to_go_on(gateway: RunningGateway) -> None:
+    head = close(CHAT) + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(BODY)
+
+    with socket.create_connection((gateway.host, gateway.port), timeout=10) as connection:
+        connection.sendall(head)
+        go_on = connection.recv(65536)
+        connection.sendall(BODY)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert go_on.startswith(b"HTTP/1.1 100 ")
+    assert go_on.endswith(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_pipelined_requests_are_answered_in_order(gateway: RunningGateway) -> None:
     first = b"GET /v1/models/dummy/echo-1 HTTP/1.1\r\nhost: x\r\n\r\n"
     second = close(b"GET /v1/models/dummy/story-1 HTTP/1.1\r\nhost: x\r\n\r\n")

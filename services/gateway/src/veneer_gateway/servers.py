@@ -36,6 +36,6 @@ def find_server(name: ServerName) -> Server:
         return cast("Server", import_module(f"veneer_gateway.{name}_server"))
     except ImportError as error:
         raise SettingsError(
-            f"VENEER_SERVER={name} needs {error.name}, which is not installed: "
+            f"The server {name} needs {error.name}, which is not installed: "
             f"pip install 'veneer-gateway[{name}]'"
         ) from None

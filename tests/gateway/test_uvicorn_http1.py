@@ -1,0 +1,104 @@
+"""What the gateway adds to uvicorn's HTTP/1.1, and Hypercorn does not have."""
+
+import logging
+import socket
+
+import pytest
+
+from tests.adapters import PatientAdapter, PlainAdapter
+from tests.contract.test_cancellation import SOON, leave
+from tests.contract.test_raw_http import BODY, CHAT, close, exchange
+from veneer_gateway import Settings
+from veneer_gateway.testing import running_gateway
+
+SETTINGS = Settings(host="127.0.0.1", port=0, drain_seconds=1, server="uvicorn")
+STREAM = BODY.replace(b"{", b'{"stream":true,', 1)
+PLAIN = BODY.replace(b"dummy/echo-1", b"plain/one")
+PATIENT = BODY.replace(b"dummy/echo-1", b"patient/one")
+
+
+def post(body: bytes) -> bytes:
+    return CHAT + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET\r\n\r\n", 400, b"malformed_request"),
+        (b"GET /v1/models HTTP/1.1\r\n\r\n", 400, b"malformed_request"),
+        (CHAT + b"content-length: x\r\n\r\n", 400, b"malformed_request"),
+        (CHAT + b"transfer-encoding: chunked\r\n\r\nzz\r\n", 400, b"malformed_request"),
+        (
+            CHAT + b"transfer-encoding: gzip, chunked\r\n\r\n",
+            501,
+            b"unsupported_transfer_encoding",
+        ),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 40_000, 431, b"headers_too_large"),
+        (CHAT + b"transfer-encoding: chunked\r\n\r\n0\r\nx: " + b"a" * 60_000, 431, b"headers_"),
+    ],
+)
+def test_what_cannot_be_read_has_the_one_error_body_and_a_line_in_the_log(
+    request_: bytes, status: int, code: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(gateway, request_)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nx-request-id: req_" in answer
+    assert b'"code":"%b' % code in answer
+    told = [vars(record) for record in caplog.records if record.getMessage() == "request"]
+    assert status in [line["status"] for line in told]
+
+
+def test_the_error_of_a_request_does_not_break_into_the_answer_before() -> None:
+    stream = post(STREAM.replace(b"dummy/echo-1", b"plain/one"))
+
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(gateway, stream + b"GET\r\n\r\n")
+
+    first, _, second = answer.partition(b"\r\n0\r\n\r\n")
+    assert first.endswith(b"data: [DONE]\n\n")
+    assert second.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_has_asked_twice_and_leaves_cancels_the_adapter() -> None:
+    adapter = PatientAdapter()
+
+    with running_gateway(adapter, settings=SETTINGS) as gateway:
+        connection = socket.create_connection((gateway.host, gateway.port))
+        connection.sendall(post(PATIENT) * 2)
+        assert adapter.is_waiting.wait(SOON)
+        leave(connection, abruptly=False)
+
+        assert adapter.was_cancelled.wait(SOON)
+        gateway.wait_for_open_requests(0)
+
+
+def test_a_client_that_goes_on_sending_reads_why_it_is_refused() -> None:
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(
+            gateway, CHAT + b"content-length: 999999999\r\n\r\n", *[b" " * 100_000] * 20
+        )
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code":"request_too_large"' in answer
+
+
+def test_an_upgrade_that_is_ignored_is_followed_by_the_next_request() -> None:
+    upgrade = b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(gateway, upgrade + close(upgrade))
+
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_thousands_that_come_at_once_are_parsed_by_and_by() -> None:
+    requests = [b"GET /n%d HTTP/1.1\r\nhost: x\r\n\r\n" % number for number in range(2000)]
+
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(gateway, b"".join(requests) + close(requests[0]))
+
+    assert answer.count(b"HTTP/1.1 404 ") == 2001
