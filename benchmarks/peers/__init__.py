@@ -13,8 +13,8 @@ _VENEER = {"LOG_LEVEL": "warning", "VENEER_MAX_REQUESTS": "100000"} | {
 }
 
 
-def _veneer(name: str, title: str, *options: str) -> Peer:
-    versions = ("veneer-gateway", "hypercorn", "quart", "openai", "pydantic")
+def _veneer(name: str, title: str, servers: Sequence[str], *options: str) -> Peer:
+    versions = ("veneer-gateway", *servers, "quart", "openai", "pydantic")
     return Peer(
         name,
         title,
@@ -26,7 +26,13 @@ def _veneer(name: str, title: str, *options: str) -> Peer:
 
 
 PEERS = (
-    _veneer("veneer", "Veneer, Hypercorn"),
+    _veneer("veneer", "Veneer, Hypercorn", ("hypercorn",)),
+    _veneer(
+        "veneer-uvicorn",
+        "Veneer, uvicorn",
+        ("uvicorn", "uvloop", "httptools"),
+        "--server=uvicorn",
+    ),
     Peer(
         "litellm",
         "LiteLLM proxy",

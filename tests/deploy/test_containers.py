@@ -42,6 +42,15 @@ def test_the_image_runs_with_port_and_log_level_from_the_environment() -> None:
 
 
 @pytest.mark.usefixtures("image")
+def test_the_image_serves_by_uvicorn_where_it_is_told_to() -> None:
+    with container("--env", "VENEER_SERVER=uvicorn") as (_, url):
+        refused = httpx2.request("BREW", f"{url}/v1/models")
+
+    # Hypercorn would ask the application about the method.
+    assert refused.json()["error"]["code"] == "malformed_request"
+
+
+@pytest.mark.usefixtures("image")
 def test_the_official_client_streams_from_the_container() -> None:
     with container() as (_, url), OpenAI(base_url=f"{url}/v1", api_key="any") as client:
         stream = client.chat.completions.create(

@@ -16,6 +16,7 @@ _SERVERS = {
     "python -m tests.upstream": 8765,
     "PORT=8000 veneer serve": 8000,
     "veneer serve": 3000,
+    "veneer serve --server uvicorn": 3000,
     "python echo.py": 3000,
 }
 # What a terminal remembers of the lines that were typed into it.

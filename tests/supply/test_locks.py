@@ -25,16 +25,17 @@ def members() -> list[str]:
 
 
 def asked() -> list[Requirement]:
-    """Give what the members ask for, but for each other."""
+    """Give what the members ask for, with their extras in the image, but for each other."""
     found = []
-    for member in members():
+    for member, _, extra in (one.rstrip("]").partition("[") for one in inputs("image")):
         project = tomllib.loads((ROOT / member / "pyproject.toml").read_text())["project"]
-        found += [Requirement(line) for line in project["dependencies"]]
+        lines = project["dependencies"] + project.get("optional-dependencies", {}).get(extra, [])
+        found += [Requirement(line) for line in lines]
     return [one for one in found if not one.name.startswith("veneer-")]
 
 
 def test_every_member_is_locked() -> None:
-    assert sorted(inputs("image")) == members()
+    assert sorted(one.partition("[")[0] for one in inputs("image")) == members()
 
 
 def test_the_lock_of_the_image_fits_what_the_members_ask_for() -> None:
