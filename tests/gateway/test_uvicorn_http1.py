@@ -6,14 +6,14 @@ import socket
 import pytest
 
 from tests.adapters import PatientAdapter, PlainAdapter
-from tests.contract.test_cancellation import SOON, leave
+from tests.contract.test_cancellation import SOON, leave, read_until
 from tests.contract.test_raw_http import BODY, CHAT, close, exchange
 from veneer_gateway import Settings
 from veneer_gateway.testing import running_gateway
 
 SETTINGS = Settings(host="127.0.0.1", port=0, drain_seconds=1, server="uvicorn")
 STREAM = BODY.replace(b"{", b'{"stream":true,', 1)
-PLAIN = BODY.replace(b"dummy/echo-1", b"plain/one")
+GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 PATIENT = BODY.replace(b"dummy/echo-1", b"patient/one")
 
 
@@ -84,6 +84,24 @@ def test_a_client_that_goes_on_sending_reads_why_it_is_refused() -> None:
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"request_too_large"' in answer
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"0\r\n\r\n" + close(GET)])
+def test_a_body_that_comes_behind_its_answer_is_read(
+    rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        running_gateway(PlainAdapter(), settings=SETTINGS) as gateway,
+        socket.create_connection((gateway.host, gateway.port), timeout=10) as connection,
+    ):
+        connection.sendall(GET.replace(b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n"))
+        first = read_until(connection, b"}")
+        connection.sendall(rest)
+        second = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.count(b"HTTP/1.1 200 ") == rest.count(b"GET")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_an_upgrade_that_is_ignored_is_followed_by_the_next_request() -> None:

@@ -39,7 +39,7 @@ class Cycle(RequestResponseCycle):
             await super().send(message)
         else:
             if not self._is_framed:
-                self.expected_content_length = len(message["body"])
+                self.expected_content_length = len(message.get("body", b""))
             self.is_last = self.is_last or not self.keep_alive
             self.keep_alive = True  # Else the connection would be closed at once.
             await super().send(message)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,13 +13,11 @@ from uvicorn.server import ServerState
 
 from veneer_gateway.connection import (
     OTHER_VERSION_REFUSED,
-    TWO_LENGTHS_REFUSED,
-    WEBSOCKET_REFUSED,
     HeadersTooLargeError,
     MalformedRequestError,
-    TransferEncodingError,
 )
 from veneer_gateway.uvicorn_cycle import Cycle, refusal
+from veneer_gateway.uvicorn_head import check_head
 from veneer_protocol import ApiError
 
 # So that of what has come at once little is parsed while another request is being served.
@@ -105,7 +104,8 @@ class Http1Protocol(HttpToolsProtocol):
             self.transport.close()
             return
         self._is_over = True
-        self.transport.write_eof()
+        with suppress(OSError):  # The client may have reset it.
+            self.transport.write_eof()
         self.flow.resume_reading()
         self._patience = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
@@ -157,12 +157,11 @@ class Http1Protocol(HttpToolsProtocol):
         """Answer with `error` in its turn, and then close the connection."""
         self._is_over = True
         if not self._is_in_head:
-            # Its head was good, and so it is being served, or waits for that.
-            broken = self._unanswered.pop()
-            broken.be_left()
-            if broken.response_started:
+            # Its head was good, and so it is being served, or waits for that, or was answered.
+            if self.cycle.response_started:
                 self.transport.close()
                 return
+            self._unanswered.pop().be_left()
         self._expect_no_head()
         scope = {
             "type": "http",
@@ -200,7 +199,7 @@ class Http1Protocol(HttpToolsProtocol):
             ApiError: it is refused.
         """
         version = self.parser.get_http_version()
-        self._check_head(version)
+        check_head(self.url, version, self.headers, is_upgrade=self.parser.should_upgrade())
         method = self.parser.get_method().decode("ascii")
         path, _, query = self.url.partition(b"?")
         self.scope |= {
@@ -216,32 +215,6 @@ class Http1Protocol(HttpToolsProtocol):
         is_kept = version == "1.1" and self.parser.should_keep_alive() and method != "CONNECT"
         self.cycle = self._cycle(self.scope, keep_alive=is_kept and not self._is_stopping)
         self._serve(self.cycle)
-
-    def _check_head(self, version: str) -> None:
-        if not self.url.isascii():
-            raise MalformedRequestError("the target has to be percent-encoded")
-        hosts = 0
-        encodings = []
-        has_length = False
-        for name, value in self.headers:
-            match name:
-                case b"host":
-                    hosts += 1
-                case b"transfer-encoding":
-                    encodings.append(value.lower())
-                case b"content-length":
-                    has_length = True
-        if hosts > 1 or (hosts == 0 and version != "1.0"):
-            raise MalformedRequestError("it has to have one Host")
-        if encodings and (has_length or version == "1.0"):
-            raise TWO_LENGTHS_REFUSED
-        if encodings not in ([], [b"chunked"]):
-            raise TransferEncodingError
-        if self.parser.should_upgrade() and b"websocket" in self._upgrades():
-            raise WEBSOCKET_REFUSED
-
-    def _upgrades(self) -> list[bytes]:
-        return [value.lower() for name, value in self.headers if name == b"upgrade"]
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""

@@ -57,9 +57,9 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         state = self.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
         while state.connections or state.tasks:
+            for connection in list(state.connections):  # One may just have been taken.
+                connection.shutdown()
             is_cut = self._in_flight.is_cutting and not state.tasks
             await asyncio.sleep(_INTERVAL_SECONDS)
             if is_cut:
