@@ -134,10 +134,10 @@ async def serve_until(
 
 
 async def _end(serving: asyncio.Task[None], app: Gateway) -> None:
-    """Collect what became of Hypercorn, or leave it where it waits for a client that never reads.
+    """Collect what became of the server, or leave it where it waits for a client that never reads.
 
-    On CPython 3.12 and newer it waits for every connection to close, without a limit, and would
-    not come to the end of the application's life.
+    On CPython 3.12 and newer Hypercorn waits for every connection to close, without a limit, and
+    would not come to the end of the application's life.
     """
     if serving.done() or app.is_stopping:
         await serving
