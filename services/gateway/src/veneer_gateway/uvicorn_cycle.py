@@ -1,6 +1,7 @@
 """One request and its answer on a connection of uvicorn."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -20,6 +21,7 @@ class Cycle(RequestResponseCycle):
         super().__init__(**rest)
         self._app = app
         self._is_framed = True
+        self._connection = self.transport
 
     async def run(self) -> None:
         """Serve it."""
@@ -36,6 +38,8 @@ class Cycle(RequestResponseCycle):
         if message["type"] == "http.response.start":
             if self.scope["http_version"] == "1.0" and not _has_length(message):
                 self._is_framed = self.chunked_encoding = False
+            if self.scope["method"] != "HEAD":  # Which has no body.
+                self.transport = cast("asyncio.Transport", _Head(self.transport))
             await super().send(message)
         else:
             if not self._is_framed:
@@ -43,6 +47,26 @@ class Cycle(RequestResponseCycle):
             self.is_last = self.is_last or not self.keep_alive
             self.keep_alive = True  # Else the connection would be closed at once.
             await super().send(message)
+            self.transport = self._connection
+
+
+class _Head:
+    """Takes the head of a response, to be written together with the first of its body.
+
+    Each write costs as much as all of the application's work. The body follows at once.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self.close = transport.close
+
+    def write(self, data: bytes) -> None:
+        """Keep `data`, which is the head, or write both."""
+        if self._head is None:
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
 
 
 def _has_length(message: Any) -> bool:
