@@ -86,6 +86,14 @@ def test_two_that_claim_one_prefix_stop_the_start_and_are_both_named(install: In
     assert "impostor 1.0" in str(refusal.value)
 
 
+def test_a_feature_that_there_is_not_is_refused_at_registration() -> None:
+    adapter = PlainAdapter()
+    adapter.features = {"imagse"}
+
+    with pytest.raises(TypeError, match="Did you mean 'images'"):
+        Registry().register(adapter)
+
+
 @pytest.mark.parametrize("prefix", ["", "a/b", "a b", "-a", "가"])
 def test_a_prefix_that_cannot_be_routed_is_refused(prefix: str) -> None:
     with pytest.raises(TypeError, match="slash"):

@@ -3,7 +3,7 @@
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.completions import complete
 from veneer_protocol.context import Headers, RequestContext
-from veneer_protocol.definition import check_prefix
+from veneer_protocol.definition import check_features, check_prefix
 from veneer_protocol.encoding import encode_completion, encode_model, encode_models
 from veneer_protocol.errors import (
     ApiError,
@@ -19,6 +19,7 @@ from veneer_protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from veneer_protocol.features import Feature
 from veneer_protocol.frames import Frames, open_stream
 from veneer_protocol.guard import StreamGuard, check_completion, check_models
 from veneer_protocol.parsing import parse_request
@@ -33,6 +34,7 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "ChatCompletionRequest",
+    "Feature",
     "FinishReason",
     "Frames",
     "Headers",
@@ -55,6 +57,7 @@ __all__ = [
     "UpstreamError",
     "UpstreamTimeoutError",
     "check_completion",
+    "check_features",
     "check_models",
     "check_prefix",
     "complete",

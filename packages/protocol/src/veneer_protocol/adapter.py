@@ -1,7 +1,7 @@
 """The contract between the gateway and a provider."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -50,6 +50,20 @@ class ProviderAdapter(ABC):
     For back ends that must not be interrupted. It is still ended where it takes longer, or says
     more, than any answer may, and when the process stops.
     """
+
+    features: Collection[str] = frozenset()
+    """What every model takes beyond the core subset: values of `Feature`, or their names.
+
+    A request that needs a feature which is not declared is refused before it comes here.
+    """
+
+    def features_of(self, model: str) -> Collection[str]:
+        """Give the features of `model`, named without its prefix; `features`, unless overridden.
+
+        It is asked for every request that is more than the core subset, on the event loop: it
+        looks up what is known, and gives nothing for a model that it does not know.
+        """
+        return self.features
 
     @property
     def model_prefix(self) -> str:

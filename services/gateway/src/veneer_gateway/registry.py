@@ -12,6 +12,7 @@ from veneer_protocol import (
     ProviderAdapter,
     ProviderNotFoundError,
     ServiceUnavailableError,
+    check_features,
     check_prefix,
 )
 
@@ -79,7 +80,8 @@ class Registry:
         """Serve `adapter` under its prefix, beside those found by entry point.
 
         Raises:
-            TypeError: it is no adapter, or its prefix cannot stand in a model id.
+            TypeError: it is no adapter, its prefix cannot stand in a model id, or it declares a
+                feature that there is not.
             RegistrationError: its prefix is taken.
         """
         _check_adapter(adapter)
@@ -176,3 +178,4 @@ def _check_adapter(adapter: object) -> None:
     if not isinstance(getattr(adapter, "name", None), str):
         raise TypeError(f'{kind} has no name: write `name = "acme"` in the class.')
     check_prefix(adapter.model_prefix, kind)
+    check_features(adapter.features, kind)
