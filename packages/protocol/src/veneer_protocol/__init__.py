@@ -22,9 +22,11 @@ from veneer_protocol.errors import (
 from veneer_protocol.features import Feature
 from veneer_protocol.frames import Frames, open_stream
 from veneer_protocol.guard import StreamGuard, check_completion, check_models
+from veneer_protocol.messages import Message
 from veneer_protocol.parsing import parse_request
+from veneer_protocol.parts import TextPart
 from veneer_protocol.replies import FinishReason, Reply, usage
-from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
+from veneer_protocol.request import ChatCompletionRequest, StreamOptions
 from veneer_protocol.schema import request_schema
 from veneer_protocol.sse import DONE, encode_error, encode_event
 from veneer_protocol.text import TextAdapter

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
@@ -127,6 +127,18 @@ class Registry:
                 code="provider_unavailable",
             )
         return provider.adapter
+
+    def features_of(self, model: str) -> Collection[str]:
+        """Give what `model` takes beyond the core subset; nothing where nobody has its prefix.
+
+        Raises:
+            ServiceUnavailableError: the provider that has it did not start.
+        """
+        try:
+            adapter = self.resolve(model)
+        except ProviderNotFoundError:
+            return ()
+        return adapter.features_of(model.partition("/")[2])
 
     async def startup(self, timeout_seconds: float) -> None:
         """Start all adapters at once; one that fails or takes too long does not serve."""
