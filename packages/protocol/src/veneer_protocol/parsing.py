@@ -49,12 +49,15 @@ def parse_request(body: bytes, features_of: FeaturesOf | None = None) -> ChatCom
     try:
         return parse_core(document)
     except NotOfTheCoreError:
-        return _parse_opened(document, features_of)
+        return parse_opened(document, features_of)
 
 
-def _parse_opened(
-    document: dict[str, Any], features_of: FeaturesOf | None
-) -> ChatCompletionRequest:
+def parse_opened(document: dict[str, Any], features_of: FeaturesOf | None) -> ChatCompletionRequest:
+    """Hold `document` to what its model declares, the core subset included.
+
+    Raises:
+        InvalidRequestError: as `parse_request` does.
+    """
     model = document.get("model")
     declared = Declared(model if isinstance(model, str) and model else None)
     if declared.model is not None and features_of is not None:
