@@ -162,5 +162,5 @@ Metadata = Annotated[
         Annotated[str, Field(max_length=_LONGEST_VALUE)],
     ],
     WrapValidator(_one_by_one),
-    Field(max_length=_MOST_PAIRS),
+    Field(max_length=_MOST_PAIRS, json_schema_extra={"maxProperties": _MOST_PAIRS}),
 ]
