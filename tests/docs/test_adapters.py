@@ -17,7 +17,7 @@ from openai import (
     RateLimitError,
 )
 
-from tests.docs.pages import files
+from tests.docs.pages import blocks, files
 from tests.docs.upstreams import Answer, Upstream, serving
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import ProviderAdapter
@@ -29,7 +29,8 @@ FORWARDING = ("how-to/credentials.md", "forwarding.py")
 TENANTS = ("how-to/credentials.md", "tenants.py")
 ERRORS = ("how-to/errors.md", "adapter.py")
 OPENAI = ("how-to/openai-upstream.md", "adapter.py")
-TRIED = {STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI}
+FEATURES = ("how-to/declare-features.md", "adapter.py")
+TRIED = {FEATURES, STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI}
 
 NOWHERE = "http://127.0.0.1:9"
 KEYS = {"team-7": "key-of-team-7"}
@@ -280,3 +281,36 @@ def test_a_tenant_goes_on_beside_the_key(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert running.received[0]["authorization"] == "Bearer of-the-operator"
     assert running.received[0]["x-tenant-id"] == "team-7"
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+LOOK: Any = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]}]
+
+
+def test_a_model_takes_what_its_adapter_declares() -> None:
+    with asking(adapter(FEATURES)) as client:
+        answer = client.chat.completions.create(model="acme/vision-1", messages=LOOK, seed=7)
+        models = {model.id: model.model_extra for model in client.models.list()}
+
+    said = answer.choices[0].message.content
+    assert said == "What is it? (seed 7) I look at https://example.com/cat.png."
+    assert models == {
+        "acme/chat-1": {"features": ["seed"]},
+        "acme/vision-1": {"features": ["images", "seed"]},
+    }
+
+
+def test_the_list_of_models_on_the_page_is_what_is_listed() -> None:
+    (shown,) = [block for block in blocks(FEATURES[0]) if block.language == "json"]
+
+    with asking(adapter(FEATURES)) as client:
+        listed = client.models.retrieve("acme/vision-1")
+
+    assert json.loads(shown.text) == listed.to_dict()
+
+
+def test_another_model_does_not_take_it() -> None:
+    with asking(adapter(FEATURES)) as client, pytest.raises(BadRequestError) as refusal:
+        client.chat.completions.create(model="acme/chat-1", messages=LOOK)
+
+    assert refusal.value.param == "messages[0].content[1].type"

@@ -25,8 +25,9 @@ _WHOLE = (
     f"{_UNTOLD}; a message has the names and parts of its role, and a content unless the assistant "
     "called a tool instead; an image's URL begins with http, https or data; a file has an id or "
     "data; `logit_bias` is by the numbers of tokens; each call is answered by a tool right after "
-    "it, and a tool answers no other; what is chosen of tools or functions is among them; what is asked of tools, functions "
-    "or log probabilities comes with these, and spoken answers with `audio`."
+    "it, and a tool answers no other; what is chosen of tools or functions is among them; what is "
+    "asked of tools, functions or log probabilities comes with these, and spoken answers with "
+    "`audio`."
 )
 
 _IS_STREAM = {"properties": {"stream": {"const": True}}, "required": ["stream"]}
