@@ -29,7 +29,8 @@ from tests.protocol.features import (
     turns,
     verdict,
 )
-from tests.protocol.strategies import JSON, near_misses
+from tests.protocol.strategies import JSON, NAMES, STRINGS, near_misses, places, replaced
+from tests.protocol.test_parsing import CODES, names_its_place
 from veneer_protocol import ChatCompletionRequest, Feature, InvalidRequestError, parse_request
 from veneer_protocol.parsing import parse_opened
 from veneer_protocol.subset import NotOfTheCoreError, parse_core
@@ -539,6 +540,32 @@ def test_without_features_exactly_the_core_is_taken(document: dict[str, Any]) ->
             return None
 
     assert outcome(parse_core) == outcome(lambda whole: parse_opened(whole, None))
+
+
+@st.composite
+def near_misses_of_what_is_opened(draw: st.DrawFn) -> Any:
+    """A good body that a feature opens, with one value that is anything."""
+    _, fields, _ = draw(st.sampled_from(FLAT))
+    document = {"model": "acme/one", "messages": [HELLO], **fields}
+    path, value = draw(st.sampled_from(list(places(document))))
+    if isinstance(value, dict) and draw(st.booleans()):
+        path = (*path, draw(st.sampled_from(NAMES) | STRINGS))
+    return replaced(document, path, draw(JSON))
+
+
+@given(near_misses_of_what_is_opened())
+def test_a_near_miss_of_what_is_opened_parses_or_is_refused_at_its_place(document: Any) -> None:
+    assert parses_or_is_refused_at_its_place(document)
+
+
+def parses_or_is_refused_at_its_place(document: Any) -> bool:
+    try:
+        request = parse_request(json.dumps(document).encode(), lambda _: ALL)
+    except InvalidRequestError as error:
+        is_a_sentence = error.message.endswith((".", "?")) and len(error.to_json()) < 2000
+        return error.code in CODES and is_a_sentence and names_its_place(error, document)
+    again = request.model_dump_json(exclude_unset=True).encode()
+    return parse_request(again, lambda _: ALL) == request
 
 
 FLOODS: dict[str, dict[str, Any]] = {

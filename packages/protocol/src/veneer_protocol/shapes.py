@@ -7,7 +7,7 @@ know, by the context of the validation, what the model at hand declares.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -15,8 +15,6 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from veneer_protocol.openings import EXCLUDED, openers
 
 _LONGEST_NAME_WORTH_A_GUESS = 40
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -133,12 +133,13 @@ class Registry:
 
         Raises:
             ServiceUnavailableError: the provider that has it did not start.
+            TypeError: its adapter gives what is no feature.
         """
         try:
             adapter = self.resolve(model)
         except ProviderNotFoundError:
             return ()
-        return adapter.features_of(model.partition("/")[2])
+        return declared_features(adapter, model)
 
     async def startup(self, timeout_seconds: float) -> None:
         """Start all adapters at once; one that fails or takes too long does not serve."""
@@ -167,6 +168,17 @@ class Registry:
             await within(timeout_seconds, adapter.shutdown(), "shutdown()")
         except Exception:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
+
+
+def declared_features(adapter: ProviderAdapter, model: str) -> Collection[str]:
+    """Give what `adapter` declares for `model`, which is named with its prefix.
+
+    Raises:
+        TypeError: there is no such feature.
+    """
+    declared = adapter.features_of(model.partition("/")[2])
+    check_features(declared, f"{type(adapter).__qualname__}.features_of")
+    return declared
 
 
 def _origin(entry_point: EntryPoint) -> str:

@@ -12,7 +12,7 @@ from quart import Blueprint, Response
 
 from veneer_gateway.exchange import current_exchange
 from veneer_gateway.patience import within
-from veneer_gateway.registry import Registry
+from veneer_gateway.registry import Registry, declared_features
 from veneer_protocol import (
     ModelNotFoundError,
     ProviderAdapter,
@@ -101,7 +101,7 @@ async def list_models(
 
 def _declaring(model: Model, adapter: ProviderAdapter) -> Model:
     """Give `model` with its features, which the API does not have, if it declares any."""
-    declared = set(adapter.features_of(model.id.partition("/")[2]))
+    declared = set(declared_features(adapter, model.id))
     fields = model.model_dump(exclude_unset=True, exclude={"features"})
     if declared:
         fields["features"] = sorted(declared)
