@@ -9,7 +9,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from veneer_protocol.context import RequestContext
 from veneer_protocol.definition import check_definition
 from veneer_protocol.derivation import assemble, split
-from veneer_protocol.guard import check_completion
 from veneer_protocol.request import ChatCompletionRequest
 
 
@@ -94,7 +93,8 @@ class ProviderAdapter(ABC):
             ModelNotFoundError: `request.model` is unknown here.
             ApiError: anything else that the client should know.
         """
-        return await assemble(self.stream_chat_completion(request, context))
+        stream = self.stream_chat_completion(request, context)
+        return await assemble(stream, choices=request.n or 1)
 
     async def stream_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
@@ -111,7 +111,7 @@ class ProviderAdapter(ABC):
             ApiError: before the first chunk it is the response, later the stream's last frame.
         """
         completion = await self.create_chat_completion(request, context)
-        for chunk in split(check_completion(completion)):
+        for chunk in split(completion, choices=request.n or 1):
             yield chunk
 
     async def startup(self) -> None:  # noqa: B027  Most adapters have nothing to open.
