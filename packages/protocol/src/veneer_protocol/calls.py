@@ -119,7 +119,7 @@ def check_calls(message: ChatCompletionMessage, features: Collection[str]) -> se
     ids = set()
     for call in calls or ():
         kind = getattr(call, "type", None)
-        if kind not in _FEATURES:
+        if not isinstance(kind, str) or kind not in _FEATURES:
             raise broken("has a tool call without its type")
         require(_FEATURES[kind], features, "calls a tool")
         if not _is_whole(getattr(call, kind, None), TEXTS[kind]):
