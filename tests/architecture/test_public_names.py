@@ -75,6 +75,7 @@ PUBLIC = {
         "open_stream",
         "parse_request",
         "request_schema",
+        "tool_call",
         "usage",
     },
 }

@@ -25,7 +25,7 @@ from veneer_protocol.guard import StreamGuard, check_completion, check_models
 from veneer_protocol.messages import Message
 from veneer_protocol.parsing import parse_request
 from veneer_protocol.parts import TextPart
-from veneer_protocol.replies import FinishReason, Reply, usage
+from veneer_protocol.replies import FinishReason, Reply, tool_call, usage
 from veneer_protocol.request import ChatCompletionRequest, StreamOptions
 from veneer_protocol.schema import request_schema
 from veneer_protocol.sse import DONE, encode_error, encode_event
@@ -71,5 +71,6 @@ __all__ = [
     "open_stream",
     "parse_request",
     "request_schema",
+    "tool_call",
     "usage",
 ]
