@@ -23,6 +23,9 @@ class ProviderAdapter(ABC):
     logged, and answered as a 500 that tells nothing. A back end that fails or does not answer is an
     `ApiError` with a status of 500 or more.
 
+    What it declares it takes: a request for it is answered, and its answer may hold what was
+    declared. Calls of tools and audio that were not declared are refused on their way out.
+
     The caller's headers come whole. No header is changed, and no value of one gets into a log or
     the text of an error.
 
@@ -59,7 +62,7 @@ class ProviderAdapter(ABC):
     def features_of(self, model: str) -> Collection[str]:
         """Give the features of `model`, named without its prefix; `features`, unless overridden.
 
-        It is asked for every request that is more than the core subset, on the event loop: it
+        It is asked for every request, twice for one beyond the core subset, on the event loop: it
         looks up what is known, and gives nothing for a model that it does not know.
         """
         return self.features
@@ -85,6 +88,11 @@ class ProviderAdapter(ABC):
         reason, and the types of the openai package. It says what the stream says: the same text and
         finish reason, and the same usage. The usage, where it is counted, adds up. Its `model` is
         one that the client can ask for again.
+
+        Where more was asked for by `n`, there are as many choices. A call names a tool of the
+        request; where `tool_choice` requires one there is one, and where it forbids them there is
+        none. The stream makes the same calls. An answer that is to be JSON is JSON, and
+        log probabilities come where they are asked for.
 
         One that honours `stop` ends before the first stop sequence; one that honours the token
         limit ends there with the finish reason `length`.
