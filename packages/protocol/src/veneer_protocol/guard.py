@@ -115,7 +115,11 @@ class StreamGuard:
         """
         if not isinstance(chunk, ChatCompletionChunk):
             raise broken_stream(f"yielded {_kind(chunk)} where a ChatCompletionChunk is due")
-        self._check_id(chunk)
+        if not isinstance(chunk.id, str) or not chunk.id:
+            raise broken_stream("has a chunk without an id")
+        if self._last is not None and chunk.id != self._last.id:
+            raise broken_stream(f"changed its id from {self._last.id!r} to {chunk.id!r}")
+        self._last = chunk
         if chunk.usage is not None:
             chunk = self._without_usage(chunk)
         given: object = chunk.choices
@@ -143,13 +147,6 @@ class StreamGuard:
         if not self._include_usage or self._usage is None:
             return None
         return self._last.model_copy(update={"choices": [], "usage": self._usage})
-
-    def _check_id(self, chunk: ChatCompletionChunk) -> None:
-        if not isinstance(chunk.id, str) or not chunk.id:
-            raise broken_stream("has a chunk without an id")
-        if self._last is not None and chunk.id != self._last.id:
-            raise broken_stream(f"changed its id from {self._last.id!r} to {chunk.id!r}")
-        self._last = chunk
 
     def _without_usage(self, chunk: ChatCompletionChunk) -> ChatCompletionChunk:
         if not isinstance(chunk.usage, CompletionUsage):

@@ -8,78 +8,89 @@ from veneer_protocol.conformance.asking import Answer, Fields, chat_request
 from veneer_protocol.conformance.checks import compare
 from veneer_protocol.conformance.harness import Harness
 from veneer_protocol.conformance.promises import ADAPTER, ANSWERED, CREATE, promise
-from veneer_protocol.conformance.requests import CALLING, FORBIDDEN, REQUESTS, REQUIRED
+from veneer_protocol.conformance.requests import CALLING, FORBIDDEN, REQUESTS, REQUIRED, TOOL_NAME
 from veneer_protocol.conformance.stage import Stage
 from veneer_protocol.errors import ApiError
 from veneer_protocol.features import Feature
 from veneer_protocol.guard import StreamGuard, check_completion
 
-MODES = pytest.mark.parametrize("mode", ["plain", "stream"])
+MODES = ("plain", "stream")
 
 
 class DeclaredTests(Harness):
     """The tests of what is declared."""
 
     @promise(ADAPTER, "What it declares it takes: a request for it is answered")
-    @MODES
-    def test_a_request_for_a_declared_feature_is_answered(self, direct: Stage, mode: str) -> None:
+    def test_a_request_for_a_declared_feature_is_answered(self, direct: Stage) -> None:
         declared = [feature for feature in REQUESTS if feature in direct.features]
         if not declared:
             pytest.skip("no feature is declared")
         for feature in declared:
-            _answer(direct, mode, REQUESTS[feature], f"a request for {str(feature)!r}")
+            for mode in MODES:
+                _answer(direct, mode, REQUESTS[feature], f"A request for {str(feature)!r}")
 
     @promise(CREATE, "A call names a tool of the request", after=[ANSWERED])
-    @MODES
-    def test_no_other_tool_is_called_than_is_offered(self, direct: Stage, mode: str) -> None:
+    def test_no_other_tool_is_called_than_is_offered(self, direct: Stage) -> None:
         _need(direct, Feature.TOOLS)
         for fields in (CALLING, REQUIRED):
-            called = _answer(direct, mode, fields).calls
-            if others := {name for name, _ in called} - {"get_weather"}:
-                pytest.fail(f"no tool is named {others.pop()!r}", pytrace=False)
+            for mode in MODES:
+                called = _answer(direct, mode, fields, "A request with a tool").calls
+                if others := {name for name, _ in called} - {TOOL_NAME}:
+                    pytest.fail(
+                        f"{others.pop()!r} is called ({mode}); it is no tool of the request",
+                        pytrace=False,
+                    )
 
     @promise(CREATE, "where `tool_choice` requires one there is one", after=[ANSWERED])
-    @MODES
-    def test_a_call_that_is_required_comes(self, direct: Stage, mode: str) -> None:
+    def test_a_call_that_is_required_comes(self, direct: Stage) -> None:
         _need(direct, Feature.TOOLS)
-        answer = _answer(direct, mode, REQUIRED)
-        if not answer.calls:
-            pytest.fail(f"no tool is called, but this is said: {answer.text!r}", pytrace=False)
+        for mode in MODES:
+            answer = _answer(direct, mode, REQUIRED, "A request that requires a call")
+            if not answer.calls:
+                pytest.fail(
+                    f"no tool is called ({mode}), but {answer.text!r} is said", pytrace=False
+                )
 
     @promise(CREATE, "where it forbids them there is none", after=[ANSWERED])
-    @MODES
-    def test_no_call_comes_that_is_forbidden(self, direct: Stage, mode: str) -> None:
+    def test_no_call_comes_that_is_forbidden(self, direct: Stage) -> None:
         _need(direct, Feature.TOOLS)
-        if called := _answer(direct, mode, FORBIDDEN).calls:
-            pytest.fail(f"{called[0][0]!r} is called all the same", pytrace=False)
+        for mode in MODES:
+            answer = _answer(direct, mode, FORBIDDEN, "A request that forbids calls")
+            if answer.calls:
+                pytest.fail(
+                    f"{answer.calls[0][0]!r} is called all the same ({mode})", pytrace=False
+                )
 
     @promise(CREATE, "The stream makes the same calls", after=[ANSWERED])
     def test_both_modes_call_the_same(self, direct: Stage) -> None:
         _need(direct, Feature.TOOLS)
         for fields in (CALLING, REQUIRED):
-            whole, stream = _answer(direct, "plain", fields), _answer(direct, "stream", fields)
+            whole, stream = (
+                _answer(direct, mode, fields, "A request with a tool") for mode in MODES
+            )
 
             compare("calls", whole.calls, stream.calls)
             compare("finish reason", whole.finish_reason, stream.finish_reason)
 
     @promise(CREATE, "An answer that is to be JSON is JSON", after=[ANSWERED])
-    @MODES
     @pytest.mark.parametrize("feature", [Feature.JSON_OBJECT, Feature.JSON_SCHEMA], ids=str)
-    def test_an_answer_in_json_is_json(self, direct: Stage, feature: Feature, mode: str) -> None:
+    def test_an_answer_in_json_is_json(self, direct: Stage, feature: Feature) -> None:
         _need(direct, feature)
-        answer = _answer(direct, mode, REQUESTS[feature])
-        if not isinstance(said := _parsed(answer.text), dict):
-            pytest.fail(f"{answer.text!r} is no JSON object", pytrace=False)
-        if feature is Feature.JSON_SCHEMA and not _has_colours(said):
-            pytest.fail(f"{answer.text!r} does not keep to its schema", pytrace=False)
+        for mode in MODES:
+            text = _answer(direct, mode, REQUESTS[feature], f"A request for {str(feature)!r}").text
+            if not isinstance(said := _parsed(text), dict):
+                pytest.fail(f"{text!r} is no JSON object ({mode})", pytrace=False)
+            if feature is Feature.JSON_SCHEMA and not _has_colours(said):
+                pytest.fail(f"{text!r} does not keep to its schema ({mode})", pytrace=False)
 
     @promise(CREATE, "log probabilities come where they are asked for", after=[ANSWERED])
-    @MODES
-    def test_log_probabilities_come_with_a_text(self, direct: Stage, mode: str) -> None:
+    def test_log_probabilities_come_with_a_text(self, direct: Stage) -> None:
         _need(direct, Feature.LOGPROBS)
-        answer = _answer(direct, mode, REQUESTS[Feature.LOGPROBS])
-        if answer.text and not answer.tokens:
-            pytest.fail(f"no token of {answer.text!r} has a log probability", pytrace=False)
+        fields = REQUESTS[Feature.LOGPROBS]
+        for mode in MODES:
+            answer = _answer(direct, mode, fields, "A request for log probabilities")
+            if answer.text and not answer.tokens:
+                pytest.fail(f"{answer.text!r} comes without them ({mode})", pytrace=False)
 
 
 def _need(stage: Stage, feature: Feature) -> None:
@@ -87,7 +98,7 @@ def _need(stage: Stage, feature: Feature) -> None:
         pytest.skip(f"{str(feature)!r} is not declared")
 
 
-def _answer(stage: Stage, mode: str, fields: Fields, what: str = "a request") -> Answer:
+def _answer(stage: Stage, mode: str, fields: Fields, what: str) -> Answer:
     """Ask for an answer, and fail where there is none, or none that the guard lets out."""
     choices = chat_request({"model": stage.model, **fields}, stage.features_of).n or 1
     try:
@@ -101,7 +112,7 @@ def _answer(stage: Stage, mode: str, fields: Fields, what: str = "a request") ->
         return Answer.of_chunks([chunk for chunk in chunks if chunk is not None])
     except ApiError as error:
         told = f"{type(error).__name__}: {error}"
-        pytest.fail(f"{what} is not answered: {told}", pytrace=False)
+        pytest.fail(f"{what} is not answered ({mode}): {told}", pytrace=False)
 
 
 def _parsed(text: str) -> object:

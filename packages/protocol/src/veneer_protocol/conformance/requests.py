@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from veneer_protocol.conformance.asking import QUESTION, USER, Fields
 from veneer_protocol.features import Feature
 
+TOOL_NAME = "get_weather"
 _FUNCTION = {
-    "name": "get_weather",
+    "name": TOOL_NAME,
     "description": "Tells the weather in a city.",
     "parameters": {
         "type": "object",
@@ -18,12 +19,12 @@ _FUNCTION = {
         "additionalProperties": False,
     },
 }
-TOOL = {"type": "function", "function": _FUNCTION}
+_TOOL = {"type": "function", "function": _FUNCTION}
 _WEATHER = {"role": "user", "content": "What is the weather in Seoul? Look it up."}
-_CALLED = {"name": "get_weather", "arguments": '{"city": "Seoul"}'}
+_CALLED = {"name": TOOL_NAME, "arguments": '{"city": "Seoul"}'}
 _CALL = {"id": "call_1", "type": "function", "function": _CALLED}
 
-CALLING: Fields = {"messages": [_WEATHER], "tools": [TOOL]}
+CALLING: Fields = {"messages": [_WEATHER], "tools": [_TOOL]}
 """A question that a tool may answer."""
 REQUIRED: Fields = {**CALLING, "tool_choice": "required"}
 FORBIDDEN: Fields = {**CALLING, "tool_choice": "none"}
@@ -66,7 +67,7 @@ REQUESTS: Mapping[Feature, Fields] = {
             {"role": "assistant", "content": None, "tool_calls": [_CALL]},
             {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."},
         ],
-        "tools": [TOOL],
+        "tools": [_TOOL],
     },
     Feature.CUSTOM_TOOLS: {
         "tools": [{"type": "custom", "custom": {"name": "look_up", "description": "Looks it up."}}]
@@ -75,7 +76,7 @@ REQUESTS: Mapping[Feature, Fields] = {
         "messages": [
             _WEATHER,
             {"role": "assistant", "content": None, "function_call": _CALLED},
-            {"role": "function", "name": "get_weather", "content": "Sunny."},
+            {"role": "function", "name": TOOL_NAME, "content": "Sunny."},
         ],
         "functions": [_FUNCTION],
     },
