@@ -62,7 +62,7 @@ class ProviderAdapter(ABC):
     def features_of(self, model: str) -> Collection[str]:
         """Give the features of `model`, named without its prefix; `features`, unless overridden.
 
-        It is asked for every request, twice for one beyond the core subset, on the event loop: it
+        It is asked up to twice a request, for what comes and for what goes, on the event loop: it
         looks up what is known, and gives nothing for a model that it does not know.
         """
         return self.features

@@ -154,13 +154,14 @@ async def _probe(adapter: ProviderAdapter, model: str, context: RequestContext, 
 async def _complete(
     adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
 ) -> None:
-    check_completion(await adapter.create_chat_completion(request, context))
+    completion = await adapter.create_chat_completion(request, context)
+    check_completion(completion, features=adapter.features_of(request.model_name))
 
 
 async def _read(
     adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
 ) -> None:
-    guard = StreamGuard()
+    guard = StreamGuard(features=adapter.features_of(request.model_name))
     given = adapter.stream_chat_completion(request, context)
     # That it is a generator was seen to when the class was defined.
     async with aclosing(cast("AsyncGenerator[ChatCompletionChunk, None]", given)) as chunks:

@@ -22,16 +22,13 @@ class DeclaredTests(Harness):
 
     @promise(ADAPTER, "What it declares it takes: a request for it is answered")
     def test_a_request_for_a_declared_feature_is_answered(self, direct: Stage) -> None:
-        declared = [feature for feature in REQUESTS if feature in direct.features]
-        if not declared:
-            pytest.skip("no feature is declared")
-        for feature in declared:
+        for feature in _needed(direct, *REQUESTS):
             for mode in MODES:
                 _answer(direct, mode, REQUESTS[feature], f"A request for {str(feature)!r}")
 
     @promise(CREATE, "A call names a tool of the request", after=[ANSWERED])
     def test_no_other_tool_is_called_than_is_offered(self, direct: Stage) -> None:
-        _need(direct, Feature.TOOLS)
+        _needed(direct, Feature.TOOLS)
         for fields in (CALLING, REQUIRED):
             for mode in MODES:
                 called = _answer(direct, mode, fields, "A request with a tool").calls
@@ -43,7 +40,7 @@ class DeclaredTests(Harness):
 
     @promise(CREATE, "where `tool_choice` requires one there is one", after=[ANSWERED])
     def test_a_call_that_is_required_comes(self, direct: Stage) -> None:
-        _need(direct, Feature.TOOLS)
+        _needed(direct, Feature.TOOLS)
         for mode in MODES:
             answer = _answer(direct, mode, REQUIRED, "A request that requires a call")
             if not answer.calls:
@@ -53,7 +50,7 @@ class DeclaredTests(Harness):
 
     @promise(CREATE, "where it forbids them there is none", after=[ANSWERED])
     def test_no_call_comes_that_is_forbidden(self, direct: Stage) -> None:
-        _need(direct, Feature.TOOLS)
+        _needed(direct, Feature.TOOLS)
         for mode in MODES:
             answer = _answer(direct, mode, FORBIDDEN, "A request that forbids calls")
             if answer.calls:
@@ -63,7 +60,7 @@ class DeclaredTests(Harness):
 
     @promise(CREATE, "The stream makes the same calls", after=[ANSWERED])
     def test_both_modes_call_the_same(self, direct: Stage) -> None:
-        _need(direct, Feature.TOOLS)
+        _needed(direct, Feature.TOOLS)
         for fields in (CALLING, REQUIRED):
             whole, stream = (
                 _answer(direct, mode, fields, "A request with a tool") for mode in MODES
@@ -73,19 +70,18 @@ class DeclaredTests(Harness):
             compare("finish reason", whole.finish_reason, stream.finish_reason)
 
     @promise(CREATE, "An answer that is to be JSON is JSON", after=[ANSWERED])
-    @pytest.mark.parametrize("feature", [Feature.JSON_OBJECT, Feature.JSON_SCHEMA], ids=str)
-    def test_an_answer_in_json_is_json(self, direct: Stage, feature: Feature) -> None:
-        _need(direct, feature)
-        for mode in MODES:
-            text = _answer(direct, mode, REQUESTS[feature], f"A request for {str(feature)!r}").text
-            if not isinstance(said := _parsed(text), dict):
-                pytest.fail(f"{text!r} is no JSON object ({mode})", pytrace=False)
-            if feature is Feature.JSON_SCHEMA and not _has_colours(said):
-                pytest.fail(f"{text!r} does not keep to its schema ({mode})", pytrace=False)
+    def test_an_answer_in_json_is_json(self, direct: Stage) -> None:
+        for feature in _needed(direct, Feature.JSON_OBJECT, Feature.JSON_SCHEMA):
+            for mode in MODES:
+                text = _answer(direct, mode, REQUESTS[feature], "A request for JSON").text
+                if not isinstance(said := _parsed(text), dict):
+                    pytest.fail(f"{text!r} is no JSON object ({mode})", pytrace=False)
+                if feature is Feature.JSON_SCHEMA and not _has_colours(said):
+                    pytest.fail(f"{text!r} does not keep to its schema ({mode})", pytrace=False)
 
     @promise(CREATE, "log probabilities come where they are asked for", after=[ANSWERED])
     def test_log_probabilities_come_with_a_text(self, direct: Stage) -> None:
-        _need(direct, Feature.LOGPROBS)
+        _needed(direct, Feature.LOGPROBS)
         fields = REQUESTS[Feature.LOGPROBS]
         for mode in MODES:
             answer = _answer(direct, mode, fields, "A request for log probabilities")
@@ -93,9 +89,12 @@ class DeclaredTests(Harness):
                 pytest.fail(f"{answer.text!r} comes without them ({mode})", pytrace=False)
 
 
-def _need(stage: Stage, feature: Feature) -> None:
-    if feature not in stage.features:
-        pytest.skip(f"{str(feature)!r} is not declared")
+def _needed(stage: Stage, *features: Feature) -> list[Feature]:
+    """Give those of `features` that are declared; without any there is nothing to test."""
+    declared = [feature for feature in features if feature in stage.features]
+    if not declared:
+        pytest.skip("the adapter does not declare the feature")
+    return declared
 
 
 def _answer(stage: Stage, mode: str, fields: Fields, what: str) -> Answer:
