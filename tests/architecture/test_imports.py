@@ -15,7 +15,14 @@ SOURCES = {
     "veneer_gateway": ROOT / "services/gateway/src",
 }
 ALLOWED = {
-    "veneer_protocol": {"jiter", "openai", "pydantic", "pydantic_core", "veneer_protocol"},
+    "veneer_protocol": {
+        "jiter",
+        "openai",
+        "pydantic",
+        "pydantic_core",
+        "typing_extensions",
+        "veneer_protocol",
+    },
     "veneer_providers_dummy": {"openai", "veneer_protocol", "veneer_providers_dummy"},
     "veneer_providers_openai": {
         "cachetools",

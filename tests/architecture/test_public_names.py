@@ -40,6 +40,7 @@ PUBLIC = {
         "ApiError",
         "AuthenticationError",
         "ChatCompletionRequest",
+        "Feature",
         "FinishReason",
         "Frames",
         "Headers",
@@ -62,6 +63,7 @@ PUBLIC = {
         "UpstreamError",
         "UpstreamTimeoutError",
         "check_completion",
+        "check_features",
         "check_models",
         "check_prefix",
         "complete",
@@ -73,6 +75,7 @@ PUBLIC = {
         "open_stream",
         "parse_request",
         "request_schema",
+        "tool_call",
         "usage",
     },
 }

@@ -13,6 +13,7 @@ import pytest
 from tests.conformance.wrong_adapters import (
     answers,
     cancellation,
+    declared,
     headers,
     limits,
     refusals,
@@ -23,7 +24,7 @@ from tests.conformance.wrong_adapters.right import Check
 from veneer_protocol import ProviderAdapter
 from veneer_protocol.conformance import AdapterConformance
 
-MODULES = (right, answers, refusals, headers, cancellation, side_by_side, limits)
+MODULES = (right, answers, declared, refusals, headers, cancellation, side_by_side, limits)
 CHECKS = [
     check
     for module in MODULES

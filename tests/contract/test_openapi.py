@@ -12,21 +12,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openai import OpenAI
-from openai.types.chat import ChatCompletionChunk, ChatCompletionContentPartTextParam
+from openai.types import Model
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionContentPartTextParam,
+)
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
+from pydantic.json_schema import models_json_schema
 
 from tests.adapters import BrokenAdapter
 from tests.docs.test_reference import classes
+from tests.protocol.features import FLAT
 from tests.protocol.strategies import near_misses
+from tests.protocol.test_features import WRONG
 from veneer_gateway import Registry, Settings, create_app
 from veneer_gateway.openapi import openapi_json
 from veneer_gateway.testing import running_gateway
-from veneer_protocol import InvalidRequestError, RateLimitError, encode_error, parse_request
+from veneer_protocol import (
+    InvalidRequestError,
+    RateLimitError,
+    encode_error,
+    parse_request,
+    request_schema,
+)
+from veneer_protocol.openings import opened, openers
 from veneer_protocol.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART, Names
 
 CHAT = "/v1/chat/completions"
@@ -34,7 +49,18 @@ HELLO = {"role": "user", "content": "hello"}
 GOOD: dict[str, Any] = {"model": "dummy/echo-1", "messages": [HELLO]}
 
 DOCUMENT: dict[str, Any] = json.loads(openapi_json())
-OPERATION = schemathesis.openapi.from_dict(DOCUMENT)[CHAT]["POST"]
+
+
+def asking(content: dict[str, Any]) -> dict[str, Any]:
+    """Give the document with another body of a request for an answer."""
+    document: dict[str, Any] = json.loads(openapi_json())
+    document["paths"][CHAT]["post"]["requestBody"]["content"] = content
+    return document
+
+
+# What every model takes is told exactly.
+CORE = {"application/json": {"schema": {"$ref": "#/components/schemas/CoreRequest"}}}
+OPERATION = schemathesis.openapi.from_dict(asking(CORE))[CHAT]["POST"]
 BODIES = OPERATION.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
 # They take their time to draw.
 FEWER = settings(max_examples=settings().max_examples // 4)
@@ -50,7 +76,7 @@ def component(name: str) -> Draft202012Validator:
     return validator({"$ref": f"#/components/schemas/{name}"})
 
 
-REQUESTS = component("ChatCompletionRequest")
+REQUESTS = component("CoreRequest")
 SDK: dict[bool, TypeAdapter[Any]] = {
     False: TypeAdapter(CompletionCreateParamsNonStreaming),
     True: TypeAdapter(CompletionCreateParamsStreaming),
@@ -201,17 +227,69 @@ def test_what_no_schema_can_say_is_allowed_by_it_and_refused(body: bytes) -> Non
 @pytest.mark.parametrize(
     ("name", "names"),
     [
-        ("ChatCompletionRequest", REQUEST),
-        ("Message", MESSAGE),
-        ("TextPart", TEXT_PART),
+        ("CoreRequest", REQUEST),
+        ("CoreMessage", MESSAGE),
+        ("CoreTextPart", TEXT_PART),
         ("StreamOptions", STREAM_OPTIONS),
     ],
 )
-def test_the_document_names_every_field_that_is_known(name: str, names: Names) -> None:
+def test_the_document_names_every_field_that_every_model_takes(name: str, names: Names) -> None:
     schema = DOCUMENT["components"]["schemas"][name]
 
-    assert set(schema["properties"]) == names.taken | names.excluded.keys() | names.echoed
+    assert set(schema["properties"]) == names.taken | names.excluded | names.echoed
     assert schema["additionalProperties"] is False
+
+
+WHOLE = component("ChatCompletionRequest")
+# By name and type; what the document tells in words only is of integers, or of messages by role.
+BY_SCHEMA = {"invalid_type", "unknown_parameter"}
+IN_WORDS = {"n", "seed", "messages[1].content", "messages[1].tool_calls"}
+
+
+@pytest.mark.parametrize(("fields", "_", "__"), [(fields, f, p) for f, fields, p in FLAT])
+def test_what_a_feature_opens_is_allowed_by_the_document(
+    fields: dict[str, Any], _: str, __: str
+) -> None:
+    assert WHOLE.is_valid(GOOD | fields)
+    assert not REQUESTS.is_valid(GOOD | fields)
+
+
+@given(near_misses().filter(is_wellformed))
+def test_what_every_model_takes_is_allowed_to_all(body: object) -> None:
+    assert WHOLE.is_valid(without_exceptions(body)) or not is_taken(without_exceptions(body))
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"), [(fields, param) for fields, param, code in WRONG if code in BY_SCHEMA]
+)
+def test_what_is_wrong_by_name_or_type_is_forbidden_by_the_document(
+    fields: dict[str, Any], param: str
+) -> None:
+    assert WHOLE.is_valid(GOOD | fields) is (param in IN_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("ChatCompletionRequest", "fields"),
+        ("Message", "message_fields"),
+        ("TextPart", "part_fields"),
+    ],
+)
+def test_the_document_names_the_feature_that_opens_a_field(name: str, place: str) -> None:
+    properties = DOCUMENT["components"]["schemas"][name]["properties"]
+
+    for field in opened(place):
+        told = set(re.findall("`(.+?)`", properties[field]["description"]))
+        assert told == {str(feature) for feature in openers(place, field)}
+
+
+def test_no_schema_of_a_request_has_the_name_of_one_of_an_answer() -> None:
+    answers = (ChatCompletion, ChatCompletionChunk, Model)
+    _, schemas = models_json_schema([(answer, "validation") for answer in answers])
+    requests = request_schema()["$defs"].keys() | request_schema(core_only=True)["$defs"].keys()
+
+    assert schemas["$defs"].keys() & requests == set()
 
 
 def schema_of(path: str, status: str, kind: str = "application/json") -> Draft202012Validator:

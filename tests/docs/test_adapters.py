@@ -17,7 +17,7 @@ from openai import (
     RateLimitError,
 )
 
-from tests.docs.pages import files
+from tests.docs.pages import blocks, files
 from tests.docs.upstreams import Answer, Upstream, serving
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import ProviderAdapter
@@ -29,7 +29,9 @@ FORWARDING = ("how-to/credentials.md", "forwarding.py")
 TENANTS = ("how-to/credentials.md", "tenants.py")
 ERRORS = ("how-to/errors.md", "adapter.py")
 OPENAI = ("how-to/openai-upstream.md", "adapter.py")
-TRIED = {STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI}
+FEATURES = ("how-to/declare-features.md", "adapter.py")
+TOOLS = ("how-to/tool-calls.md", "adapter.py")
+TRIED = {FEATURES, STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI, TOOLS}
 
 NOWHERE = "http://127.0.0.1:9"
 KEYS = {"team-7": "key-of-team-7"}
@@ -94,11 +96,32 @@ def echo(body: bytes) -> Iterator[bytes]:
     yield from (word.encode() for word in words(body.decode(), None))
 
 
+def calling(body: bytes) -> Iterator[bytes]:
+    asked = json.loads(body)
+    told = [turn["content"] for turn in asked["turns"] if turn["role"] == "tool"]
+    events: list[dict[str, str]]
+    if told or not asked["functions"] or asked["choice"] == "none":
+        said = words(" ".join(told) or str(asked["turns"][-1]["content"]), None)
+        events = [*({"token": word} for word in said), {"end": "text"}]
+    else:
+        name = asked["functions"][0]["name"]
+        events = [
+            {"call": name, "id": "7"},
+            {"argument": '{"city": '},
+            {"argument": '"Seoul"}'},
+            {"call": name, "id": "8"},
+            {"argument": '{"city": "Busan"}'},
+            {"end": "calls"},
+        ]
+    yield from (json.dumps(event).encode() + b"\n" for event in events)
+
+
 ANSWERS: dict[tuple[str, str], Answer] = {
     STREAMING: stream,
     PLAIN: whole,
     FORWARDING: echo,
     ERRORS: echo,
+    TOOLS: calling,
 }
 
 
@@ -139,6 +162,10 @@ class TestErrors(Kit):
     place = ERRORS
 
 
+class TestTools(Kit):
+    place = TOOLS
+
+
 class TestTenants(AdapterConformance):
     headers: ClassVar = {"x-tenant-id": "team-7"}
 
@@ -163,6 +190,38 @@ def test_finish_reason_and_usage_are_told_in_both_modes(place: tuple[str, str], 
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == "one two"
     assert chunks[-2].choices[0].finish_reason == "length"
     assert chunks[-1].usage.total_tokens == 5
+
+
+def test_tools_are_called_and_what_they_gave_is_answered() -> None:
+    function = {"name": "get_weather", "parameters": {"type": "object"}}
+    tools = [{"type": "function", "function": function}]
+
+    with upstream(calling) as running, asking(adapter(TOOLS, running.url)) as client:
+        plain = ask(client, tools=tools).choices[0]
+        with client.chat.completions.stream(
+            model="acme/chat-1",
+            messages=[{"role": "user", "content": "hi"}],
+            tools=tools,  # type: ignore[arg-type]
+        ) as stream:
+            streamed = stream.get_final_completion().choices[0]
+        answer = client.chat.completions.create(
+            model="acme/chat-1",
+            messages=[
+                {"role": "user", "content": "hi"},
+                plain.message,
+                {"role": "tool", "tool_call_id": "7", "content": "Sunny"},
+                {"role": "tool", "tool_call_id": "8", "content": "Rainy"},
+            ],
+            tools=tools,  # type: ignore[arg-type]
+        )
+
+    for choice in (plain, streamed):
+        calls = choice.message.tool_calls or ()
+        assert choice.finish_reason == "tool_calls"
+        assert [call.id for call in calls] == ["7", "8"]
+        cities = [json.loads(call.function.arguments)["city"] for call in calls]
+        assert cities == ["Seoul", "Busan"]
+    assert answer.choices[0].message.content == "Sunny Rainy"
 
 
 def test_a_stream_without_its_last_line_is_an_error() -> None:
@@ -280,3 +339,36 @@ def test_a_tenant_goes_on_beside_the_key(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert running.received[0]["authorization"] == "Bearer of-the-operator"
     assert running.received[0]["x-tenant-id"] == "team-7"
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+LOOK: Any = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]}]
+
+
+def test_a_model_takes_what_its_adapter_declares() -> None:
+    with asking(adapter(FEATURES)) as client:
+        answer = client.chat.completions.create(model="acme/vision-1", messages=LOOK, seed=7)
+        models = {model.id: model.model_extra for model in client.models.list()}
+
+    said = answer.choices[0].message.content
+    assert said == "What is it? (seed 7) I look at https://example.com/cat.png."
+    assert models == {
+        "acme/chat-1": {"features": ["seed"]},
+        "acme/vision-1": {"features": ["images", "seed"]},
+    }
+
+
+def test_the_list_of_models_on_the_page_is_what_is_listed() -> None:
+    (shown,) = [block for block in blocks(FEATURES[0]) if block.language == "json"]
+
+    with asking(adapter(FEATURES)) as client:
+        listed = client.models.retrieve("acme/vision-1")
+
+    assert json.loads(shown.text) == listed.to_dict()
+
+
+def test_another_model_does_not_take_it() -> None:
+    with asking(adapter(FEATURES)) as client, pytest.raises(BadRequestError) as refusal:
+        client.chat.completions.create(model="acme/chat-1", messages=LOOK)
+
+    assert refusal.value.param == "messages[0].content[1].type"

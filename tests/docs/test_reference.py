@@ -6,6 +6,8 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -17,6 +19,7 @@ from veneer_gateway import Settings
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.settings import variable
 from veneer_protocol import ApiError, InvalidRequestError, ModelNotFoundError
+from veneer_protocol.openings import OPENINGS, Opening
 
 OURS = ("veneer_protocol", "veneer_gateway")
 SOURCES = ("packages/protocol/src", "services/gateway/src")
@@ -31,6 +34,24 @@ def test_every_public_name_has_its_place_in_the_reference(module: str) -> None:
     shown = set(re.findall(rf"^::: {re.escape(module)}\.(\w+)$", pages, re.MULTILINE))
 
     assert set(importlib.import_module(module).__all__) <= shown
+
+
+def test_the_table_of_features_says_what_each_opens() -> None:
+    text = (DOCS / "reference/features.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", text, re.MULTILINE)
+    told = [(feature, words, set(re.findall(r"`(\w+)`", opens))) for feature, words, opens in rows]
+
+    assert told == [
+        (str(feature), opening.words, names(opening)) for feature, opening in OPENINGS.items()
+    ]
+
+
+def names(opening: Opening) -> set[str]:
+    """Give all that a feature opens, and the field of which it opens some formats only."""
+    places = {place: names for place, names in asdict(opening).items() if place != "words"}
+    return {*chain.from_iterable(places.values())} | (
+        {"response_format"} if opening.formats else set()
+    )
 
 
 def test_every_limit_has_its_place_among_the_limits() -> None:

@@ -7,9 +7,12 @@ from openai._streaming import SSEDecoder
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
+from veneer_protocol.subset import MESSAGE, REQUEST, TEXT_PART
+
 COMPLETION = TypeAdapter(ChatCompletion)
 CHUNK = TypeAdapter(ChatCompletionChunk)
 HELLO = {"role": "user", "content": "hello"}
+ROLES = {"system", "user", "assistant"}
 LIMITS = ("max_tokens", "max_completion_tokens")
 
 Case = schemathesis.Case[Any]
@@ -22,7 +25,7 @@ def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str,
         case.path_parameters["model"] = "dummy/echo-1"
     if isinstance(case.body, dict) and case.meta is not None:
         is_allowed = case.meta.generation.mode.is_positive
-        case.body = answerable(agreeing(case.body) if is_allowed else case.body)
+        case.body = answerable(agreeing(modest(case.body)) if is_allowed else case.body)
 
 
 def answerable(body: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +39,33 @@ def answerable(body: dict[str, Any]) -> dict[str, Any]:
     if isinstance(model, str) and model:
         body = body | {"model": f"dummy/{'echo' if len(model) % 2 else 'story'}-1"}
     return body
+
+
+def modest(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what features open: the dummy declares none, and is right to refuse it."""
+    asked = {name: value for name, value in body.items() if name not in REQUEST.excluded}
+    asked["messages"] = [
+        message | {"content": kept}
+        for message in map(of_the_core, body["messages"])
+        if message["role"] in ROLES and (kept := said(message.get("content")))
+    ]
+    asked["messages"] = asked["messages"] or [HELLO]
+    return asked
+
+
+def of_the_core(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name not in MESSAGE.excluded}
+
+
+def said(content: Any) -> Any:
+    """Give what is said in text, if anything is."""
+    if not isinstance(content, list):
+        return content
+    texts = [part for part in content if part["type"] == "text" and part["text"]]
+    return [
+        {name: value for name, value in part.items() if name not in TEXT_PART.excluded}
+        for part in texts
+    ]
 
 
 def agreeing(body: dict[str, Any]) -> dict[str, Any]:

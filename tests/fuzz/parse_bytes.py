@@ -9,7 +9,7 @@ from atheris.import_hook import instrument_imports
 
 with instrument_imports(include=["veneer_protocol"]):
     from tests.protocol.strategies import NAMES, places, replaced
-    from veneer_protocol import InvalidRequestError, parse_request
+    from veneer_protocol import Feature, InvalidRequestError, parse_request
 
 MOST_BYTES_OF_AN_ERROR = 2000
 VALUES: list[object] = [
@@ -32,14 +32,23 @@ VALUES: list[object] = [
 
 
 def parse(body: bytes) -> None:
-    """Parse `body`; whatever leaves that is no InvalidRequestError is a finding."""
+    """Parse `body` for a model that declares nothing, and for one that declares everything.
+
+    Whatever leaves that is no InvalidRequestError is a finding.
+    """
+    parse_for(body, ())
+    parse_for(body, tuple(Feature))
+
+
+def parse_for(body: bytes, features: tuple[Feature, ...]) -> None:
     try:
-        request = parse_request(body)
+        request = parse_request(body, lambda _: features)
     except InvalidRequestError as error:
         check_error(error)
     else:
         json.loads(body)  # What is taken is JSON for others, too.
-        assert parse_request(request.model_dump_json(exclude_unset=True).encode()) == request
+        again = request.model_dump_json(exclude_unset=True).encode()
+        assert parse_request(again, lambda _: features) == request
 
 
 def check_error(error: InvalidRequestError) -> None:

@@ -51,6 +51,24 @@ def test_models_are_listed_one_a_line(runner: CliRunner) -> None:
     assert result.stdout == "dummy/echo-1\ndummy/story-1\n"
 
 
+def test_a_model_is_listed_with_the_features_that_it_declares(
+    runner: CliRunner, install: Install
+) -> None:
+    source = """
+from tests.adapters import PlainAdapter
+
+class Gifted(PlainAdapter):
+    features = {"tools", "images"}
+"""
+    install("gifted", "gifted_module", source, gifted="gifted_module:Gifted")
+
+    lines = runner.invoke(main, ["models"]).stdout.splitlines()
+    listed = json.loads(runner.invoke(main, ["models", "--json"]).stdout)
+
+    assert lines == ["dummy/echo-1", "dummy/story-1", "plain/one\timages, tools"]
+    assert [model.get("features") for model in listed] == [None, None, ["images", "tools"]]
+
+
 def test_the_doctor_names_providers_and_settings(runner: CliRunner) -> None:
     origins = "https://app.example,http://localhost:5173"
 

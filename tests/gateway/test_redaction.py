@@ -73,3 +73,46 @@ def test_a_long_text_is_cut_with_no_half_of_a_secret_at_its_end() -> None:
 
     assert len(shown) == 8000
     assert "sk-" not in shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "description": PASSWORD}}]},
+        {
+            "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {PASSWORD: {}}}},
+            ]
+        },
+        {"metadata": {PASSWORD: ""}},
+        {"prediction": {"type": "content", "content": [{"type": "text", "text": PASSWORD}]}},
+        {"messages": [{"role": "assistant", "refusal": PASSWORD}]},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": f"data:{PASSWORD}"}}],
+                }
+            ]
+        },
+        {
+            "messages": [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {
+                            "id": "call_1",
+                            "type": "function",
+                            "function": {"name": "f", "arguments": PASSWORD},
+                        }
+                    ],
+                }
+            ]
+        },
+    ],
+)
+def test_what_features_open_is_hidden_too(fields: dict[str, object]) -> None:
+    hide = redaction("hello", **fields)
+
+    assert PASSWORD not in hide(f"cannot read {PASSWORD}")
+    assert hide("max_completion_tokens") == "max_completion_tokens"

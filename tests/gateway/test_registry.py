@@ -1,6 +1,7 @@
 """Entry points and register() to the adapter that answers."""
 
 import asyncio
+from collections.abc import Collection
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -84,6 +85,32 @@ def test_two_that_claim_one_prefix_stop_the_start_and_are_both_named(install: In
     assert "'dummy'" in str(refusal.value)
     assert "veneer-providers-dummy" in str(refusal.value)
     assert "impostor 1.0" in str(refusal.value)
+
+
+def test_a_feature_that_there_is_not_is_refused_at_registration() -> None:
+    adapter = PlainAdapter()
+    adapter.features = {"imagse"}
+
+    with pytest.raises(TypeError, match="Did you mean 'images'"):
+        Registry().register(adapter)
+
+
+class Mistaken(PlainAdapter):
+    """Declares what there is not, for one of its models."""
+
+    def features_of(self, model: str) -> Collection[str]:
+        return {"tool"} if model == "one" else {"tools"}
+
+
+def test_the_features_of_a_model_are_those_of_its_adapter() -> None:
+    registry = Registry()
+    registry.register(Mistaken("acme"))
+
+    assert registry.features_of("acme/two/x") == {"tools"}
+    assert registry.features_of("nobody/two") == ()
+    assert registry.features_of("two") == ()
+    with pytest.raises(TypeError, match=r"Mistaken.features_of: .+ Did you mean 'tools'"):
+        registry.features_of("acme/one")
 
 
 @pytest.mark.parametrize("prefix", ["", "a/b", "a b", "-a", "가"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from veneer_protocol import ProviderAdapter, TextAdapter, check_prefix
+from veneer_protocol import Feature, ProviderAdapter, TextAdapter, check_prefix
 
 
 async def coroutine(*_: Any) -> Any:
@@ -54,6 +54,14 @@ def text(**body: Any) -> type:
         ({"stream_chat_completion": blocking}, "with a `yield` in it"),
         ({"stream_chat_completion": blocking_generator}, "asyncio.to_thread(next"),
         ({"stream_chat_completion": coroutine}, "with a `yield` in it"),
+        ({"features": {"tool"}}, "Did you mean 'tools'?"),
+        ({"features": ["json-schema"]}, "Did you mean 'json_schema'?"),
+        ({"features": {"zzz"}}, "no feature 'zzz'. Known: tools, custom_tools"),
+        ({"features": {3}}, "no feature 3."),
+        ({"features": "tools"}, "Write `features = frozenset({Feature.TOOLS})`"),
+        ({"features": Feature.TOOLS}, "Write `features = frozenset({Feature.TOOLS})`"),
+        ({"features": 3}, "must be a collection, not 3"),
+        ({"features_of": coroutine}, "write `def features_of(…)`"),
     ],
 )
 def test_a_wrong_adapter_is_refused(body: dict[str, Any], message: str) -> None:
@@ -90,6 +98,9 @@ def test_a_wrong_text_adapter_is_refused(body: dict[str, Any], message: str) -> 
         {"name": "Acme-2.test_x"},
         {"model_prefix": "other"},
         {"name": None, "__init__": blocking},
+        {"features": {Feature.TOOLS, "images"}},
+        {"features": ()},
+        {"features": property(blocking), "features_of": blocking},
     ],
 )
 def test_a_right_adapter_is_taken(body: dict[str, Any]) -> None:

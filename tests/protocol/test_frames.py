@@ -1,5 +1,6 @@
 """What an adapter streams to frames: by pieces of text the same bytes as by chunks."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from veneer_protocol import (
     ChatCompletionRequest,
+    Feature,
     InvalidProviderResponseError,
     Message,
     ModelNotFoundError,
@@ -16,8 +18,10 @@ from veneer_protocol import (
     StreamGuard,
     StreamOptions,
     TextAdapter,
+    complete,
     encode_event,
     open_stream,
+    parse_request,
 )
 
 CONTEXT = RequestContext()
@@ -114,3 +118,18 @@ async def test_a_whole_answer_is_what_the_chunks_say_where_they_were_written() -
 
     assert quiet.choices[0].message.content == "ab"
     assert loud.choices[0].message.content == "AB"
+
+
+async def test_an_adapter_of_one_text_gives_no_second_choice() -> None:
+    class Several(Said):
+        features = frozenset({Feature.CHOICES})
+
+    document = {"model": f"said/{NAME}", "messages": [{"role": "user", "content": "hi"}], "n": 2}
+    request = parse_request(json.dumps(document).encode(), lambda _: {"choices"})
+    given, frames = open_stream(Several("a"), request, CONTEXT)
+    _ = [frames.frame(one) async for one in given]
+
+    with pytest.raises(InvalidProviderResponseError, match="without a finish reason"):
+        frames.end()
+    with pytest.raises(InvalidProviderResponseError, match="the 2 choices"):
+        await complete(Several("a"), request, CONTEXT)

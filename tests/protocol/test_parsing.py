@@ -290,7 +290,8 @@ SENTENCE = re.compile(
     r"The parameter '.+' is given twice.*\. Give it once\.|"
     r"(Invalid type|Invalid value|Unsupported value) for .+: .+\.|"
     r"Missing required parameter: '.+'\.|"
-    r"Unsupported parameter: '.+' \(.+\) is not taken here\. Leave it out\.|"
+    r"Unsupported parameter: '.+' \(.+\) is not taken "
+    r"(here|by .+, which does not declare the feature '.+')\. Leave it out\.|"
     r"Unknown parameter: .+\. (Did you mean '\w+'\?|Leave it out\.)|"
     r"'stream_options' is only allowed together with 'stream': true\.|"
     r"'max_tokens' and 'max_completion_tokens' differ; give one of them\.",

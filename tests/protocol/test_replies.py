@@ -1,14 +1,17 @@
 """The short ways to make completions and chunks."""
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import FrozenInstanceError
 
 import pytest
+from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
 
-from veneer_protocol import FinishReason, Reply, usage
+from veneer_protocol import FinishReason, Reply, tool_call, usage
+from veneer_protocol.derivation import assemble
 
 REPLY = Reply(model="dummy/echo-1", id="chatcmpl_1", created=7)
-REASONS: list[FinishReason] = ["stop", "length", "content_filter"]
+REASONS: list[FinishReason] = ["stop", "length", "content_filter", "tool_calls"]
 
 
 def test_usage_has_the_total() -> None:
@@ -94,3 +97,104 @@ def test_all_chunks_share_what_the_completion_has() -> None:
 
     for chunk in (REPLY.chunk("x"), REPLY.last_chunk()):
         assert (chunk.id, chunk.created, chunk.model) == (whole.id, whole.created, whole.model)
+
+
+CALL = tool_call("look", '{"a":1}', call_id="call_1")
+TOKEN = ChatCompletionTokenLogprob(token="a", logprob=-0.5, top_logprobs=[])
+
+
+def only_delta(chunk: ChatCompletionChunk) -> dict[str, object]:
+    (choice,) = chunk.model_dump(exclude_unset=True)["choices"]
+    delta: dict[str, object] = choice["delta"]
+    return delta
+
+
+def test_every_call_has_an_id_of_its_own() -> None:
+    ids = {tool_call("look").id for _ in range(1_000)}
+
+    assert len(ids) == 1_000
+    assert all(each.startswith("call_") for each in ids)
+
+
+def test_a_completion_that_calls_says_nothing_else() -> None:
+    (choice,) = REPLY.completion(tool_calls=[CALL]).model_dump(exclude_unset=True)["choices"]
+
+    assert choice == {
+        "index": 0,
+        "message": {
+            "role": "assistant",
+            "content": None,
+            "refusal": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "look", "arguments": '{"a":1}'},
+                }
+            ],
+        },
+        "finish_reason": "tool_calls",
+        "logprobs": None,
+    }
+
+
+def test_a_completion_refuses_in_place_of_a_text() -> None:
+    (choice,) = REPLY.completion(refusal="No.").choices
+
+    assert (choice.message.content, choice.message.refusal) == (None, "No.")
+    assert choice.finish_reason == "stop"
+
+
+def test_each_text_of_a_completion_is_a_choice() -> None:
+    choices = REPLY.completion("a", "b").choices
+
+    assert [(each.index, each.message.content) for each in choices] == [(0, "a"), (1, "b")]
+
+
+def test_a_completion_and_a_chunk_tell_how_likely_they_are() -> None:
+    whole = REPLY.completion("a", logprobs=[TOKEN]).choices[0].logprobs
+    piece = REPLY.chunk("a", logprobs=[TOKEN]).choices[0].logprobs
+
+    assert whole is not None
+    assert piece is not None
+    assert whole.content == piece.content == [TOKEN]
+
+
+def test_a_call_is_begun_and_its_arguments_go_on() -> None:
+    begun = REPLY.call_chunk(tool_call("look", call_id="call_1"))
+    more = REPLY.arguments_chunk("{}")
+
+    function = {"name": "look", "arguments": ""}
+    first = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    assert only_delta(begun) == {"tool_calls": [first]}
+    assert only_delta(more) == {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}
+
+
+def test_a_chunk_refuses_in_place_of_a_text() -> None:
+    assert only_delta(REPLY.chunk(refusal="No")) == {"refusal": "No"}
+
+
+async def test_a_stream_of_chunks_says_what_the_completion_says() -> None:
+    whole = REPLY.completion(tool_calls=[CALL, tool_call("find", "{}", call_id="call_2")])
+
+    async def stream() -> AsyncIterator[ChatCompletionChunk]:
+        yield REPLY.call_chunk(tool_call("look", '{"a"', call_id="call_1"))
+        yield REPLY.arguments_chunk(":1}")
+        yield REPLY.call_chunk(tool_call("find", "{}", call_id="call_2"), 1)
+        yield REPLY.last_chunk(finish_reason="tool_calls")
+
+    assert (await assemble(stream())).model_dump() == whole.model_dump()
+
+
+async def test_chunks_of_several_choices_go_by_their_index() -> None:
+    async def stream() -> AsyncIterator[ChatCompletionChunk]:
+        yield REPLY.chunk("a", index=1)
+        yield REPLY.call_chunk(tool_call("look", call_id="call_1"), index=0)
+        yield REPLY.arguments_chunk("{}", index=0)
+        yield REPLY.last_chunk(index=1)
+        yield REPLY.last_chunk(index=0, finish_reason="tool_calls")
+
+    called, said = (await assemble(stream(), choices=2)).choices
+
+    assert (said.index, said.message.content) == (1, "a")
+    assert called.message.tool_calls == [tool_call("look", "{}", call_id="call_1")]

@@ -217,7 +217,7 @@ def test_the_stop_sequences_are_those_that_can_stop(
 
 
 def test_what_was_left_out_has_its_default() -> None:
-    request = request_of()
+    request = parse_request(body())
 
     assert request.model_dump(exclude={"model", "messages"}) == {
         "stream": False,

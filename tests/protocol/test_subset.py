@@ -1,26 +1,14 @@
 """The names: all that the API knows is taken or refused by name, and null is as if left out."""
 
 import json
-from collections.abc import Iterator
-from itertools import chain
-from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from openai.types import chat
-from openai.types.chat.completion_create_params import (
-    CompletionCreateParamsNonStreaming,
-    CompletionCreateParamsStreaming,
-)
 
 from veneer_protocol import InvalidRequestError, parse_request
 from veneer_protocol.subset import (
-    EXCLUDED_PARTS,
-    EXCLUDED_ROLES,
     MESSAGE,
     REQUEST,
-    STREAM_OPTIONS,
     TEXT_PART,
-    Names,
 )
 
 HELLO = {"role": "user", "content": "hello"}
@@ -173,61 +161,6 @@ def test_a_part_of_the_api_outside_the_subset_is_refused(kind: str) -> None:
     content = body(messages=[{"role": "user", "content": parts}])
 
     assert verdict(content) == (400, "messages[0].content[1].type", "unsupported_value")
-
-
-def names_of(*types: object) -> set[str]:
-    """The fields of the SDK's typed dictionaries."""
-    return set(chain.from_iterable(get_type_hints(kind) for kind in types))
-
-
-def literals(*types: object, name: str) -> set[str]:
-    """What the SDK allows as `name`: the role of a message, the type of a part."""
-    return set(chain.from_iterable(get_args(get_type_hints(kind)[name]) for kind in types))
-
-
-def parts_within(annotation: object) -> Iterator[object]:
-    """The typed dictionaries that an annotation of the SDK is made of."""
-    inner = () if get_origin(annotation) is Literal else get_args(annotation)
-    if isinstance(annotation, type) and hasattr(annotation, "__required_keys__"):
-        yield annotation
-    for each in inner:
-        yield from parts_within(each)
-
-
-def known(names: Names) -> set[str]:
-    return {*names.taken, *names.excluded}
-
-
-MESSAGES = get_args(chat.ChatCompletionMessageParam)
-PARTS = {part for kind in MESSAGES for part in parts_within(get_type_hints(kind)["content"])}
-
-
-def test_every_field_that_the_sdk_sends_is_known() -> None:
-    sdk = names_of(CompletionCreateParamsNonStreaming, CompletionCreateParamsStreaming)
-
-    assert known(REQUEST) == sdk
-
-
-def test_every_stream_option_that_the_sdk_sends_is_known() -> None:
-    assert known(STREAM_OPTIONS) == names_of(chat.ChatCompletionStreamOptionsParam)
-
-
-def test_every_message_field_that_the_sdk_sends_or_gives_is_known() -> None:
-    answered = set(chat.ChatCompletionMessage.model_fields)
-
-    assert known(MESSAGE) == names_of(*MESSAGES) | answered
-
-
-def test_every_field_of_a_text_part_is_known() -> None:
-    assert known(TEXT_PART) == names_of(chat.ChatCompletionContentPartTextParam)
-
-
-def test_every_role_of_the_sdk_is_known() -> None:
-    assert {"system", "user", "assistant"} | EXCLUDED_ROLES == literals(*MESSAGES, name="role")
-
-
-def test_every_part_of_the_sdk_is_known() -> None:
-    assert {"text"} | EXCLUDED_PARTS == literals(*PARTS, name="type")
 
 
 def test_the_tables_of_these_tests_are_complete() -> None:

@@ -40,7 +40,7 @@ def by_default() -> str:
         )
     except Exception as error:  # noqa: BLE001  What it raises is the question.
         said = str(error)
-        return "refused" if "(function calling) is not taken here" in said else said
+        return "refused" if "(function calling) is not taken by" in said else said
     return f"answered: {found!r}"
 
 

@@ -3,7 +3,7 @@
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.completions import complete
 from veneer_protocol.context import Headers, RequestContext
-from veneer_protocol.definition import check_prefix
+from veneer_protocol.definition import check_features, check_prefix
 from veneer_protocol.encoding import encode_completion, encode_model, encode_models
 from veneer_protocol.errors import (
     ApiError,
@@ -19,11 +19,14 @@ from veneer_protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from veneer_protocol.features import Feature
 from veneer_protocol.frames import Frames, open_stream
 from veneer_protocol.guard import StreamGuard, check_completion, check_models
+from veneer_protocol.messages import Message
 from veneer_protocol.parsing import parse_request
-from veneer_protocol.replies import FinishReason, Reply, usage
-from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
+from veneer_protocol.parts import TextPart
+from veneer_protocol.replies import FinishReason, Reply, tool_call, usage
+from veneer_protocol.request import ChatCompletionRequest, StreamOptions
 from veneer_protocol.schema import request_schema
 from veneer_protocol.sse import DONE, encode_error, encode_event
 from veneer_protocol.text import TextAdapter
@@ -33,6 +36,7 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "ChatCompletionRequest",
+    "Feature",
     "FinishReason",
     "Frames",
     "Headers",
@@ -55,6 +59,7 @@ __all__ = [
     "UpstreamError",
     "UpstreamTimeoutError",
     "check_completion",
+    "check_features",
     "check_models",
     "check_prefix",
     "complete",
@@ -66,5 +71,6 @@ __all__ = [
     "open_stream",
     "parse_request",
     "request_schema",
+    "tool_call",
     "usage",
 ]

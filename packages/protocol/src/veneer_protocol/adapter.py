@@ -1,7 +1,7 @@
 """The contract between the gateway and a provider."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -9,7 +9,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from veneer_protocol.context import RequestContext
 from veneer_protocol.definition import check_definition
 from veneer_protocol.derivation import assemble, split
-from veneer_protocol.guard import check_completion
 from veneer_protocol.request import ChatCompletionRequest
 
 
@@ -23,6 +22,9 @@ class ProviderAdapter(ABC):
     `ApiError`, which reaches the client with its status, type and code; any other exception is
     logged, and answered as a 500 that tells nothing. A back end that fails or does not answer is an
     `ApiError` with a status of 500 or more.
+
+    What it declares it takes: a request for it is answered, and its answer may hold what was
+    declared. Calls of tools and audio that were not declared are refused on their way out.
 
     The caller's headers come whole. No header is changed, and no value of one gets into a log or
     the text of an error.
@@ -51,6 +53,20 @@ class ProviderAdapter(ABC):
     more, than any answer may, and when the process stops.
     """
 
+    features: Collection[str] = frozenset()
+    """What every model takes beyond the core subset: values of `Feature`, or their names.
+
+    A request that needs a feature which is not declared is refused before it comes here.
+    """
+
+    def features_of(self, model: str) -> Collection[str]:
+        """Give the features of `model`, named without its prefix; `features`, unless overridden.
+
+        It is asked up to twice a request, for what comes and for what goes, on the event loop: it
+        looks up what is known, and gives nothing for a model that it does not know.
+        """
+        return self.features
+
     @property
     def model_prefix(self) -> str:
         """The part of a model id before its slash; the name, unless overridden."""
@@ -73,6 +89,11 @@ class ProviderAdapter(ABC):
         finish reason, and the same usage. The usage, where it is counted, adds up. Its `model` is
         one that the client can ask for again.
 
+        Where more was asked for by `n`, there are as many choices. A call names a tool of the
+        request; where `tool_choice` requires one there is one, and where it forbids them there is
+        none. The stream makes the same calls. An answer that is to be JSON is JSON, and
+        log probabilities come where they are asked for.
+
         One that honours `stop` ends before the first stop sequence; one that honours the token
         limit ends there with the finish reason `length`.
 
@@ -80,7 +101,8 @@ class ProviderAdapter(ABC):
             ModelNotFoundError: `request.model` is unknown here.
             ApiError: anything else that the client should know.
         """
-        return await assemble(self.stream_chat_completion(request, context))
+        stream = self.stream_chat_completion(request, context)
+        return await assemble(stream, choices=request.n or 1)
 
     async def stream_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
@@ -97,7 +119,7 @@ class ProviderAdapter(ABC):
             ApiError: before the first chunk it is the response, later the stream's last frame.
         """
         completion = await self.create_chat_completion(request, context)
-        for chunk in split(check_completion(completion)):
+        for chunk in split(completion, choices=request.n or 1):
             yield chunk
 
     async def startup(self) -> None:  # noqa: B027  Most adapters have nothing to open.

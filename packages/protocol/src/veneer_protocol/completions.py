@@ -32,7 +32,8 @@ async def complete(
     Raises:
         ApiError: what the adapter raised, or how its answer breaks the rules.
     """
-    if note is None and only_joins(adapter):
+    # Who generates one text cannot give several: the guard says so.
+    if note is None and request.n in (None, 1) and only_joins(adapter):
         adapter.check_model(request)
         said = cast("AsyncGenerator[str, None]", adapter.generate(request, context))
         async with aclosing(said) as pieces:
@@ -40,7 +41,11 @@ async def complete(
         before, after = _TEMPLATE
         known = facts(Reply(model=request.model))
         return b"".join((before % known, text, after % known))
-    completion = check_completion(await adapter.create_chat_completion(request, context))
+    completion = check_completion(
+        await adapter.create_chat_completion(request, context),
+        choices=request.n or 1,
+        features=adapter.features_of(request.model_name),
+    )
     if note is not None:
         note(completion)
     return encode_completion(completion)

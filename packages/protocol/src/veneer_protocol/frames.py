@@ -52,12 +52,19 @@ def open_stream(
     """
     options = request.stream_options
     include_usage = options is not None and options.include_usage
-    if only_generates(adapter) and note is None and not in_chunks:
+    # Who generates one text cannot give several: the guard says so.
+    is_one = request.n in (None, 1)
+    if is_one and only_generates(adapter) and note is None and not in_chunks:
         adapter.check_model(request)
         pieces = adapter.generate(request, context)
         return pieces, _TextFrames(Reply(model=request.model), include_usage=include_usage)
     chunks = adapter.stream_chat_completion(request, context)
-    return chunks, _ChunkFrames(StreamGuard(include_usage=include_usage), note)
+    guard = StreamGuard(
+        include_usage=include_usage,
+        choices=request.n or 1,
+        features=adapter.features_of(request.model_name),
+    )
+    return chunks, _ChunkFrames(guard, note)
 
 
 class _ChunkFrames:

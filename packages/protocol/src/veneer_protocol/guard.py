@@ -4,19 +4,14 @@ Pure: models in, models out. What can be mended without a guess is mended; the r
 types are looked at too, for the openai package's own client builds its models unchecked.
 """
 
-from typing import Final
+from collections.abc import Collection, Sequence
 
 from openai.types import CompletionUsage, Model
-from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
-from openai.types.chat.chat_completion import Choice
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
-from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
+from veneer_protocol.choices import ChoiceGuard, broken_stream, check_choice
 from veneer_protocol.errors import InvalidProviderResponseError
-
-FINISH_REASONS: Final = frozenset(
-    {"stop", "length", "tool_calls", "content_filter", "function_call"}
-)
 
 
 def check_models(models: object, prefix: str) -> list[Model]:
@@ -39,31 +34,33 @@ def check_models(models: object, prefix: str) -> list[Model]:
     return list(models)
 
 
-def check_completion(completion: object) -> ChatCompletion:
+def check_completion(
+    completion: object, *, choices: int = 1, features: Collection[str] = ()
+) -> ChatCompletion:
     """Give `completion` with every field that the API requires.
 
+    Args:
+        completion: what the adapter gave.
+        choices: how many were asked for, which is `n` of the request.
+        features: what is declared for the model. Calls and audio, which a client that did not ask
+            for them cannot read, are refused without it.
+
     Raises:
-        InvalidProviderResponseError: it is no completion, or does not hold the one answer.
+        InvalidProviderResponseError: it is no completion, or does not hold what was asked for.
     """
     if not isinstance(completion, ChatCompletion):
         raise InvalidProviderResponseError(
             f"The provider gave {_kind(completion)} where a ChatCompletion is due."
         )
-    choice = _only_choice(completion)
-    message = getattr(choice, "message", None)
+    given = completion.choices
     if (
-        not isinstance(choice, Choice)
-        or not isinstance(message, ChatCompletionMessage)
-        or not isinstance(message.content, str | None)
-        or not _is_reason(choice.finish_reason)
+        not isinstance(given, list)
+        or len(given) != choices
+        or _indices(given) != set(range(choices))
     ):
-        raise InvalidProviderResponseError(
-            "The provider gave a completion without a message, its content or a finish reason."
-        )
-    # The encoder leaves out what was never set; these the API requires, null or not.
-    choice.logprobs = choice.logprobs
-    message.content = message.content
-    message.refusal = message.refusal
+        raise _other_choices(choices)
+    for choice in given:
+        check_choice(choice, features)
     return completion
 
 
@@ -81,7 +78,7 @@ def check_piece(piece: object) -> str:
 
 
 class StreamGuard:
-    """Keeps one stream legal: role first, one id, one finish reason, usage last.
+    """Keeps one stream legal: one id, each choice by its rules, usage last.
 
     Feed each chunk to `check` and send what it returns; when the adapter has no more, send what
     `end` returns. Either raises InvalidProviderResponseError where the stream breaks the rules, and
@@ -90,12 +87,25 @@ class StreamGuard:
     Reference: https://platform.openai.com/docs/api-reference/chat/streaming
     """
 
-    def __init__(self, *, include_usage: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        include_usage: bool = False,
+        choices: int = 1,
+        features: Collection[str] = (),
+    ) -> None:
+        """Guard a stream of so many `choices`, of a model that declares `features`.
+
+        Args:
+            include_usage: whether the client asked for the usage.
+            choices: how many were asked for, which is `n` of the request; each has a role, an order
+                and a finish reason of its own.
+            features: calls and audio are refused where they are not declared.
+        """
         self._include_usage = include_usage
         self._last: ChatCompletionChunk | None = None
         self._usage: CompletionUsage | None = None
-        self._has_role = False
-        self._is_finished = False
+        self._choices = [ChoiceGuard(features) for _ in range(choices)]
 
     def check(self, chunk: object) -> ChatCompletionChunk | None:
         """Give `chunk` as it may be sent, or None if it says nothing to a client.
@@ -104,16 +114,25 @@ class StreamGuard:
             InvalidProviderResponseError: it is no chunk, changes the id, or comes out of order.
         """
         if not isinstance(chunk, ChatCompletionChunk):
-            raise _broken(f"yielded {_kind(chunk)} where a ChatCompletionChunk is due")
-        self._check_id(chunk)
-        chunk = self._without_usage(chunk)
-        if not chunk.choices:
+            raise broken_stream(f"yielded {_kind(chunk)} where a ChatCompletionChunk is due")
+        if not isinstance(chunk.id, str) or not chunk.id:
+            raise broken_stream("has a chunk without an id")
+        if self._last is not None and chunk.id != self._last.id:
+            raise broken_stream(f"changed its id from {self._last.id!r} to {chunk.id!r}")
+        self._last = chunk
+        if chunk.usage is not None:
+            chunk = self._without_usage(chunk)
+        given: object = chunk.choices
+        if not given:
             return None
-        choice = _only_choice(chunk)
-        legal = self._legal_choice(choice)
-        if legal is not choice:
-            chunk = chunk.model_copy(update={"choices": [legal]})
-        if self._include_usage:
+        if not isinstance(given, list) or len(given) > len(self._choices):
+            raise _other_choices(len(self._choices))
+        if len(given) == 1:
+            if (legal := self._legal_choice(given[0])) is not given[0]:
+                chunk = chunk.model_copy(update={"choices": [legal]})
+        else:
+            chunk = chunk.model_copy(update={"choices": self._legal_choices(given)})
+        if self._include_usage and "usage" not in chunk.model_fields_set:
             chunk.usage = None  # Set to null on every chunk but the last, as the API has it.
         return chunk
 
@@ -123,75 +142,43 @@ class StreamGuard:
         Raises:
             InvalidProviderResponseError: the stream ended before its finish reason.
         """
-        if self._last is None or not self._is_finished:
-            raise _broken("ended without a finish reason")
+        if self._last is None or not all(choice.is_finished for choice in self._choices):
+            raise broken_stream("ended without a finish reason")
         if not self._include_usage or self._usage is None:
             return None
         return self._last.model_copy(update={"choices": [], "usage": self._usage})
 
-    def _check_id(self, chunk: ChatCompletionChunk) -> None:
-        if not isinstance(chunk.id, str) or not chunk.id:
-            raise _broken("has a chunk without an id")
-        if self._last is not None and chunk.id != self._last.id:
-            raise _broken(f"changed its id from {self._last.id!r} to {chunk.id!r}")
-        self._last = chunk
-
     def _without_usage(self, chunk: ChatCompletionChunk) -> ChatCompletionChunk:
-        if chunk.usage is None:
-            return chunk
         if not isinstance(chunk.usage, CompletionUsage):
-            raise _broken(f"counts its usage in {_kind(chunk.usage)}")
+            raise broken_stream(f"counts its usage in {_kind(chunk.usage)}")
         self._usage = chunk.usage
         chunk = chunk.model_copy(update={"usage": None})
         chunk.model_fields_set.discard("usage")
         return chunk
 
     def _legal_choice(self, choice: object) -> ChunkChoice:
-        delta = getattr(choice, "delta", None)
-        if (
-            not isinstance(choice, ChunkChoice)
-            or not isinstance(delta, ChoiceDelta)
-            or not isinstance(delta.content, str | None)
-            or not (delta.role is None or delta.role == "assistant")
-        ):
-            raise _broken("has a chunk whose delta is no assistant's")
-        if self._is_finished:
-            raise _broken("went on after its finish reason")
-        if choice.finish_reason is not None and not _is_reason(choice.finish_reason):
-            raise _broken(f"ended with the finish reason {choice.finish_reason!r}")
-        self._is_finished = choice.finish_reason is not None
-        # The encoder leaves out what was never set; this the API requires, null or not.
-        choice.finish_reason = choice.finish_reason
-        # Role in the first delta and in no other: some servers repeat it, some clients then join.
-        is_due, self._has_role = not self._has_role, True
-        if (delta.role is not None) == is_due:
-            return choice
-        delta = delta.model_copy(update={"role": "assistant" if is_due else None})
-        if not is_due:
-            delta.model_fields_set.discard("role")
-        return choice.model_copy(update={"delta": delta})
+        index = getattr(choice, "index", None)
+        if type(index) is not int or not 0 <= index < len(self._choices):
+            raise _other_choices(len(self._choices))
+        return self._choices[index].check(choice)
+
+    def _legal_choices(self, given: list[object]) -> list[ChunkChoice]:
+        if len(_indices(given)) != len(given):
+            raise broken_stream("has a chunk with one choice twice")
+        return [self._legal_choice(choice) for choice in given]
 
 
-def _only_choice(answer: ChatCompletion | ChatCompletionChunk) -> object:
-    """Give the choice with index 0, which must be alone.
-
-    Raises:
-        InvalidProviderResponseError: there is another, or none.
-    """
-    choices = answer.choices
-    if (
-        not isinstance(choices, list)
-        or len(choices) != 1
-        or getattr(choices[0], "index", None) != 0
-    ):
-        raise InvalidProviderResponseError(
-            "The provider's answer does not have the one choice, of index 0, that was asked for."
-        )
-    return choices[0]
+def _indices(choices: Sequence[object]) -> set[object]:
+    return {
+        index
+        for index in (getattr(choice, "index", None) for choice in choices)
+        if type(index) is int
+    }
 
 
-def _is_reason(value: object) -> bool:
-    return isinstance(value, str) and value in FINISH_REASONS
+def _other_choices(due: int) -> InvalidProviderResponseError:
+    asked = "the one choice, of index 0, that was" if due == 1 else f"the {due} choices that were"
+    return InvalidProviderResponseError(f"The provider's answer does not have {asked} asked for.")
 
 
 def _is_below(prefix: str, ident: object) -> bool:
@@ -202,10 +189,6 @@ def _is_below(prefix: str, ident: object) -> bool:
         and ident != f"{prefix}/"
         and ident.isprintable()
     )
-
-
-def _broken(what: str) -> InvalidProviderResponseError:
-    return InvalidProviderResponseError(f"The provider's stream {what}.")
 
 
 def _kind(value: object) -> str:

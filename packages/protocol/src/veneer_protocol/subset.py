@@ -1,162 +1,83 @@
-"""Which names of the API the core subset takes, leaves out or refuses.
+"""The core subset, fast: what it takes, and what clients send with it without meaning anything.
 
-pydantic checks the values; this checks the names first, one look per object, so that null can mean
-"left out" for every name the API knows, and so that the first wrong name ends the work: a body
-full of unknown names costs no more than a good one.
+Most requests are of the core, and must not pay for what features open. What is more than the core
+is held to what its model declares, in `parsing`.
 
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
-from veneer_protocol.errors import InvalidRequestError, shown
-from veneer_protocol.request import ChatCompletionRequest, Message, StreamOptions, TextPart
-
-LONGEST_PARAM = 200
-"""Characters of a caller's own naming that an error repeats."""
-
-_LONGEST_NAME_WORTH_A_GUESS = 40
-
-
-def joined(path: str, name: str) -> str:
-    """Give the path of `name` inside the object at `path`."""
-    return f"{path}.{name}" if path else name
+from veneer_protocol.messages import ECHOED, CoreMessage
+from veneer_protocol.openings import EXCLUDED, opened
+from veneer_protocol.parts import ECHOED_IN_TEXT, CoreTextPart
+from veneer_protocol.request import ChatCompletionRequest, CoreRequest, StreamOptions
+from veneer_protocol.strict import StrictModel
 
 
 @dataclass(frozen=True)
 class Names:
     """The names that one kind of object may carry."""
 
-    model: type[BaseModel]
-    excluded: Mapping[str, str]
-    """Names of the API that are not taken, and what they are part of. Null alone passes."""
+    taken: frozenset[str]
+    excluded: frozenset[str]
+    """Names of the API outside the core subset. Null alone passes."""
     echoed: frozenset[str] = frozenset()
     """Names that clients send along without meaning anything by it. They are dropped."""
-    taken: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "taken", frozenset(self.model.model_fields))
 
 
-REQUEST = Names(
-    ChatCompletionRequest,
-    excluded={
-        "audio": "audio output",
-        "frequency_penalty": "sampling penalties",
-        "function_call": "function calling",
-        "functions": "function calling",
-        "logit_bias": "sampling penalties",
-        "logprobs": "log probabilities",
-        "metadata": "stored completions",
-        "modalities": "audio output",
-        "moderation": "moderation",
-        "parallel_tool_calls": "function calling",
-        "prediction": "predicted output",
-        "presence_penalty": "sampling penalties",
-        "prompt_cache_key": "prompt caching",
-        "prompt_cache_options": "prompt caching",
-        "prompt_cache_retention": "prompt caching",
-        "reasoning_effort": "reasoning control",
-        "response_format": "structured outputs",
-        "safety_identifier": "safety identification",
-        "seed": "reproducible sampling",
-        "service_tier": "service tiers",
-        "store": "stored completions",
-        "tool_choice": "function calling",
-        "tools": "function calling",
-        "top_logprobs": "log probabilities",
-        "verbosity": "verbosity control",
-        "web_search_options": "web search",
-    },
+def _fields(model: type[StrictModel]) -> frozenset[str]:
+    return frozenset(model.model_fields)
+
+
+REQUEST = Names(_fields(CoreRequest), opened("fields"))
+MESSAGE = Names(_fields(CoreMessage), opened("message_fields"), ECHOED)
+TEXT_PART = Names(_fields(CoreTextPart), opened("part_fields"), ECHOED_IN_TEXT)
+STREAM_OPTIONS = Names(
+    _fields(StreamOptions), frozenset(name for place, name in EXCLUDED if place == "stream_options")
 )
 
-MESSAGE = Names(
-    Message,
-    excluded={
-        "annotations": "web search",
-        "audio": "audio output",
-        "function_call": "function calling",
-        "refusal": "refusals",
-        "tool_call_id": "function calling",
-        "tool_calls": "function calling",
-    },
-    # LiteLLM hangs it on every answer and sends it back with the history.
-    echoed=frozenset({"provider_specific_fields"}),
-)
 
-TEXT_PART = Names(
-    TextPart,
-    excluded={"prompt_cache_breakpoint": "prompt caching"},
-    # The JavaScript agents SDK repeats the message's role inside its parts.
-    echoed=frozenset({"role"}),
-)
-
-STREAM_OPTIONS = Names(StreamOptions, excluded={"include_obfuscation": "stream obfuscation"})
-
-EXCLUDED_ROLES = frozenset({"developer", "function", "tool"})
-"""Roles of the API outside the core subset."""
-
-EXCLUDED_PARTS = frozenset({"file", "image_url", "input_audio", "refusal"})
-"""Types of content parts of the API outside the core subset."""
-
-# A message has role and content, a part type and text.
-_FEWEST_FIELDS = 2
-
-_ROLES = frozenset({"system", "user", "assistant"})
+class NotOfTheCoreError(Exception):
+    """It is no request of the core subset, and may be one of more than that."""
 
 
-def take(document: dict[str, Any]) -> dict[str, Any]:
-    """Give `document` with what it says by null or echo left out, at every depth.
-
-    Values of a wrong type are handed on as they are, for pydantic to name.
+def parse_core(document: dict[str, Any]) -> ChatCompletionRequest:
+    """Give the request that `document` is, without what it says by null or echo, at every depth.
 
     Raises:
-        InvalidRequestError: a name is excluded or unknown; `param` says where.
+        NotOfTheCoreError: it is none of the core subset. What is wrong with it is not told here.
     """
-    taken = _take(document, REQUEST, "")
+    taken = _take(document, REQUEST)
     if isinstance(options := taken.get("stream_options"), dict):
-        taken["stream_options"] = _take(options, STREAM_OPTIONS, "stream_options")
+        taken["stream_options"] = _take(options, STREAM_OPTIONS)
     if isinstance(messages := taken.get("messages"), list):
-        taken["messages"] = _items(messages, "messages", _message)
-    return taken
+        taken["messages"] = [_message(message) for message in messages]
+    try:
+        return CoreRequest.model_validate(taken)
+    except ValidationError:
+        raise NotOfTheCoreError from None
 
 
-def _items(items: list[Any], path: str, take_item: Callable[[Any, str], Any]) -> list[Any]:
-    """Take `items` up to the first that pydantic will refuse, for it would look no further."""
-    taken = []
-    for index, item in enumerate(items):
-        taken.append(take_item(item, f"{path}[{index}]"))
-        if not isinstance(item, dict) or len(taken[-1]) < _FEWEST_FIELDS:
-            break
-    return taken
-
-
-def _message(message: Any, path: str) -> Any:
+def _message(message: Any) -> dict[str, Any]:
     if not isinstance(message, dict):
-        return message
-    if not _is_one_of(message.get("role"), _ROLES):
-        # Another role has other names: that it is another role is the one thing to say.
-        return {"role": message.get("role")}
-    taken = _take(message, MESSAGE, path)
+        raise NotOfTheCoreError
+    taken = _take(message, MESSAGE)
     if isinstance(parts := taken.get("content"), list):
-        taken["content"] = _items(parts, f"{path}.content", _part)
+        taken["content"] = [_part(part) for part in parts]
     return taken
 
 
-def _part(part: Any, path: str) -> Any:
+def _part(part: Any) -> dict[str, Any]:
     if not isinstance(part, dict):
-        return part
-    if part.get("type") != "text":
-        return {"type": part.get("type")}
-    return _take(part, TEXT_PART, path)
+        raise NotOfTheCoreError
+    return _take(part, TEXT_PART)
 
 
-def _take(values: dict[str, Any], names: Names, path: str) -> dict[str, Any]:
+def _take(values: dict[str, Any], names: Names) -> dict[str, Any]:
     taken = {}
     for name, value in values.items():
         if name in names.taken:
@@ -164,33 +85,7 @@ def _take(values: dict[str, Any], names: Names, path: str) -> dict[str, Any]:
                 taken[name] = value
         elif name in names.excluded:
             if value is not None:
-                raise _unsupported(name, names.excluded[name], path)
+                raise NotOfTheCoreError
         elif name not in names.echoed:
-            raise _unknown(name, names, path)
+            raise NotOfTheCoreError
     return taken
-
-
-def _is_one_of(value: Any, choices: frozenset[str]) -> bool:
-    return isinstance(value, str) and value in choices
-
-
-def _unsupported(name: str, part_of: str, path: str) -> InvalidRequestError:
-    param = joined(path, name)
-    return InvalidRequestError(
-        f"Unsupported parameter: '{param}' ({part_of}) is not taken here. Leave it out.",
-        param=param,
-        code="unsupported_parameter",
-    )
-
-
-def _unknown(name: str, names: Names, path: str) -> InvalidRequestError:
-    param = joined(path, name)
-    guesses = []
-    if len(name) <= _LONGEST_NAME_WORTH_A_GUESS:
-        guesses = get_close_matches(name, names.taken, n=1)
-    advice = f"Did you mean {guesses[0]!r}?" if guesses else "Leave it out."
-    return InvalidRequestError(
-        f"Unknown parameter: {shown(param)}. {advice}",
-        param=param[:LONGEST_PARAM],
-        code="unknown_parameter",
-    )

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -120,17 +120,18 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @with_headers
 @as_json
 def models(headers: Headers, is_json: bool) -> None:
-    """List the models of the installed providers, one id a line.
+    """List the models of the installed providers, one id a line, with the features they declare.
 
     Exits with 1 if a provider cannot tell its models; those of the others are listed.
     """
     _, checkups, _ = _look(_prepare(), RequestContext(headers))
     found = [
         {"id": model, "provider": checkup.provider.name, "origin": checkup.provider.origin}
+        | ({"features": list(features)} if (features := checkup.features.get(model)) else {})
         for checkup in checkups
         for model in checkup.models
     ]
-    for line in [json.dumps(found, indent=2)] if is_json else [one["id"] for one in found]:
+    for line in [json.dumps(found, indent=2)] if is_json else map(_model_line, found):
         click.echo(line)
     for checkup in checkups:
         if checkup.problem is not None:
@@ -239,6 +240,12 @@ def _print(settings: Settings, checkups: list[Checkup], verdict: Verdict | None)
         click.echo(_line(checkup))
     if not checkups:
         click.echo("No provider is installed. Install one beside the gateway.")
+
+
+def _model_line(model: dict[str, Any]) -> str:
+    """Give the id, and after a tab what it declares."""
+    features = ", ".join(model.get("features", ()))
+    return f"{model['id']}\t{features}" if features else str(model["id"])
 
 
 def _line(checkup: Checkup) -> str:

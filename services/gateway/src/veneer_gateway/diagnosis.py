@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_gateway.patience import within
 from veneer_gateway.registry import Provider, Registry
-from veneer_gateway.routes.models import list_models
+from veneer_gateway.routes.models import features_of, list_models
 from veneer_protocol import (
     ChatCompletionRequest,
     Headers,
@@ -48,6 +48,8 @@ class Checkup:
     models: tuple[str, ...]
     problem: str | None
     """Why it does not serve, or cannot list its models."""
+    features: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What each of its models declares, if it declares anything."""
 
     def to_json(self) -> dict[str, Any]:
         """Give it for machines."""
@@ -131,7 +133,8 @@ async def _examine(
         models = await list_models(provider.adapter, context, models_timeout_seconds)
     except Exception as error:  # noqa: BLE001  For the operator's eyes.
         return Checkup(provider, (), f"cannot list its models: {_told(error)}")
-    return Checkup(provider, tuple(model.id for model in models), None)
+    features = {model.id: declared for model in models if (declared := features_of(model))}
+    return Checkup(provider, tuple(model.id for model in models), None, features)
 
 
 async def _probe(adapter: ProviderAdapter, model: str, context: RequestContext, mode: str) -> Probe:
@@ -151,13 +154,14 @@ async def _probe(adapter: ProviderAdapter, model: str, context: RequestContext, 
 async def _complete(
     adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
 ) -> None:
-    check_completion(await adapter.create_chat_completion(request, context))
+    completion = await adapter.create_chat_completion(request, context)
+    check_completion(completion, features=adapter.features_of(request.model_name))
 
 
 async def _read(
     adapter: ProviderAdapter, request: ChatCompletionRequest, context: RequestContext
 ) -> None:
-    guard = StreamGuard()
+    guard = StreamGuard(features=adapter.features_of(request.model_name))
     given = adapter.stream_chat_completion(request, context)
     # That it is a generator was seen to when the class was defined.
     async with aclosing(cast("AsyncGenerator[ChatCompletionChunk, None]", given)) as chunks:

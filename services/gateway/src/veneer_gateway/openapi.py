@@ -128,13 +128,16 @@ def _schemas() -> dict[str, Any]:
         [(answer, "validation") for answer in answers], ref_template=_REF_TEMPLATE
     )
     request = request_schema(_REF_TEMPLATE)
+    core = request_schema(_REF_TEMPLATE, core_only=True)
     provider = _object(
         name=_STRING, prefix=_STRING_OR_NULL, origin=_STRING, failure=_STRING_OR_NULL
     )
     error = _object(message=_STRING, type=_STRING, param=_STRING_OR_NULL, code=_STRING_OR_NULL)
     return {
         **schemas["$defs"],
+        **core.pop("$defs"),
         **request.pop("$defs"),
+        "CoreRequest": core,
         "ChatCompletionRequest": request,
         "Error": _object(error=error),
         "ModelList": _object(object={"const": "list"}, data=_array(_schema("Model"))),

@@ -14,6 +14,10 @@ _IDENTITY = frozenset({b"traceparent", b"tracestate", b"x-request-id"})
 _LONGEST_TEXT = 16_000
 _LONGEST_BODY = 128 * 1024
 _SHORTEST_RUN = 12
+_READ_OF_A_REQUEST = {"model", "messages", "user", "stop"}
+_READ_OF_A_MESSAGE = {"role", "content", "name"}
+# Fields whose values are objects with names of the caller's choice.
+_NAMED_BY_CALLERS = frozenset({"metadata", "parameters", "schema"})
 _WORD = re.compile(r"\w+")
 
 
@@ -55,6 +59,25 @@ def _strings(chat: ChatCompletionRequest) -> Iterator[str]:
     for message in chat.messages:
         yield message.text
         yield message.name or ""
+        yield from _within(message.model_dump(exclude=_READ_OF_A_MESSAGE, exclude_none=True))
+        if not isinstance(message.content, str):
+            parts = [part for part in message.content or () if isinstance(part, dict)]
+            yield from _within(parts)
+    yield from _within(chat.model_dump(exclude=_READ_OF_A_REQUEST, exclude_none=True))
+
+
+def _within(value: object, names_too: bool = False) -> Iterator[str]:
+    """Give the texts within what features open, and the names that are the caller's own."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if names_too:
+                yield name
+            yield from _within(item, names_too or name in _NAMED_BY_CALLERS)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _within(item, names_too)
 
 
 def _without_runs(text: str, body: str) -> str:

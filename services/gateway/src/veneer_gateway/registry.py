@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
@@ -12,6 +12,7 @@ from veneer_protocol import (
     ProviderAdapter,
     ProviderNotFoundError,
     ServiceUnavailableError,
+    check_features,
     check_prefix,
 )
 
@@ -79,7 +80,8 @@ class Registry:
         """Serve `adapter` under its prefix, beside those found by entry point.
 
         Raises:
-            TypeError: it is no adapter, or its prefix cannot stand in a model id.
+            TypeError: it is no adapter, its prefix cannot stand in a model id, or it declares a
+                feature that there is not.
             RegistrationError: its prefix is taken.
         """
         _check_adapter(adapter)
@@ -126,6 +128,19 @@ class Registry:
             )
         return provider.adapter
 
+    def features_of(self, model: str) -> Collection[str]:
+        """Give what `model` takes beyond the core subset; nothing where nobody has its prefix.
+
+        Raises:
+            ServiceUnavailableError: the provider that has it did not start.
+            TypeError: its adapter gives what is no feature.
+        """
+        try:
+            adapter = self.resolve(model)
+        except ProviderNotFoundError:
+            return ()
+        return declared_features(adapter, model)
+
     async def startup(self, timeout_seconds: float) -> None:
         """Start all adapters at once; one that fails or takes too long does not serve."""
         await asyncio.gather(
@@ -155,6 +170,17 @@ class Registry:
             log.exception("provider did not stop cleanly", extra={"provider": adapter.name})
 
 
+def declared_features(adapter: ProviderAdapter, model: str) -> Collection[str]:
+    """Give what `adapter` declares for `model`, which is named with its prefix.
+
+    Raises:
+        TypeError: there is no such feature.
+    """
+    declared = adapter.features_of(model.partition("/")[2])
+    check_features(declared, f"{type(adapter).__qualname__}.features_of")
+    return declared
+
+
 def _origin(entry_point: EntryPoint) -> str:
     distribution = entry_point.dist
     return f"{distribution.name} {distribution.version}" if distribution else entry_point.value
@@ -176,3 +202,4 @@ def _check_adapter(adapter: object) -> None:
     if not isinstance(getattr(adapter, "name", None), str):
         raise TypeError(f'{kind} has no name: write `name = "acme"` in the class.')
     check_prefix(adapter.model_prefix, kind)
+    check_features(adapter.features, kind)

@@ -27,6 +27,7 @@ REFUSALS = (
     "test_an_unknown_model_is_refused",
     "test_an_unknown_model_is_refused_before_the_first_chunk",
 )
+ANSWERED = "test_a_request_for_a_declared_feature_is_answered"
 SERVED = "test_the_gateway_passes_the_answer_on"
 
 

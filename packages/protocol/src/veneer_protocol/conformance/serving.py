@@ -3,7 +3,7 @@
 import json
 import queue
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from http.client import HTTPConnection
 from typing import cast
@@ -39,6 +39,9 @@ class Watched(ProviderAdapter):
     @property
     def model_prefix(self) -> str:
         return self._adapter.model_prefix
+
+    def features_of(self, model: str) -> Collection[str]:
+        return self._adapter.features_of(model)
 
     async def startup(self) -> None:
         await self._adapter.startup()

@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Coroutine,
     Generator,
     Mapping,
@@ -90,6 +91,11 @@ class Stage:
                 pytest.fail("no model is listed, and `model` is not set", pytrace=False)
             self._model = listed[0].id
         return self._model
+
+    @property
+    def features(self) -> Collection[str]:
+        """What is declared for the model that is asked."""
+        return self.features_of(self.model)
 
     @property
     def any_model(self) -> str:
@@ -194,14 +200,19 @@ class Stage:
         return sorted(_named(one) for one in self._open() - self._before)
 
     def _completion(self, fields: Fields = NOTHING) -> Coroutine[Any, Any, ChatCompletion]:
-        request = chat_request({"model": self.model, **fields})
+        request = chat_request({"model": self.model, **fields}, self.features_of)
         return self.adapter.create_chat_completion(request, self.context)
 
     def _chunks(self, fields: Fields = NOTHING) -> AsyncGenerator[ChatCompletionChunk, None]:
-        request = chat_request({"model": self.model, "stream": True, **fields})
+        fields = {"model": self.model, "stream": True, **fields}
+        request = chat_request(fields, self.features_of)
         chunks = self.adapter.stream_chat_completion(request, self.context)
         # That it is a generator was seen to when the class was defined.
         return cast("AsyncGenerator[ChatCompletionChunk, None]", chunks)
+
+    def features_of(self, model: str) -> Collection[str]:
+        """What is declared for `model`, named with its prefix."""
+        return self.adapter.features_of(model.partition("/")[2])
 
     async def _tracked(self, work: Awaitable[T]) -> T:
         """Await `work`, and keep an eye on the generators that it opens."""

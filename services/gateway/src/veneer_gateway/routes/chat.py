@@ -30,7 +30,7 @@ def chat_completions(registry: Registry, settings: Settings) -> Answer:
 
     async def answer(exchange: Exchange, caller: Caller) -> None:
         _require_json(exchange.context.headers)
-        chat = parse_request(await _body(exchange, caller, settings))
+        chat = parse_request(await _body(exchange, caller, settings), registry.features_of)
         exchange.chat = exchange.redaction.chat = chat
         exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)

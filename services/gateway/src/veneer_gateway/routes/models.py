@@ -12,7 +12,7 @@ from quart import Blueprint, Response
 
 from veneer_gateway.exchange import current_exchange
 from veneer_gateway.patience import within
-from veneer_gateway.registry import Registry
+from veneer_gateway.registry import Registry, declared_features
 from veneer_protocol import (
     ModelNotFoundError,
     ProviderAdapter,
@@ -94,5 +94,21 @@ async def list_models(
             f"The provider {adapter.name!r} did not list its models within {timeout_seconds:g} s."
         ) from None
     checked = check_models(models, adapter.model_prefix)
-    encode_models(checked)  # One that cannot be encoded must not take the others' list down.
-    return checked
+    declared = [_declaring(model, adapter) for model in checked]
+    encode_models(declared)  # One that cannot be encoded must not take the others' list down.
+    return declared
+
+
+def _declaring(model: Model, adapter: ProviderAdapter) -> Model:
+    """Give `model` with its features, which the API does not have, if it declares any."""
+    declared = set(declared_features(adapter, model.id))
+    fields = model.model_dump(exclude_unset=True, exclude={"features"})
+    if declared:
+        fields["features"] = sorted(declared)
+    return Model.construct(**fields)
+
+
+def features_of(model: Model) -> list[str]:
+    """Give what `model`, as it is listed, declares beyond the core subset."""
+    declared: list[str] = (model.model_extra or {}).get("features", [])
+    return declared

@@ -1,0 +1,110 @@
+"""What the fields of a request must agree on, where the API itself refuses what does not.
+
+Reference: https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+from openai.types.chat import ChatCompletionToolUnionParam
+from pydantic_core import PydanticCustomError
+
+from veneer_protocol.request import ChatCompletionRequest
+
+
+def agree(request: ChatCompletionRequest) -> ChatCompletionRequest:
+    """See that the fields that features open agree with each other.
+
+    Raises:
+        PydanticCustomError: they do not, at the field that is told.
+    """
+    _need_each_other(request)
+    _are_given(request)
+    _are_answered(request)
+    return request
+
+
+def _disagree(at: str, message: str) -> PydanticCustomError:
+    context = {"at": at, "message": message}
+    return PydanticCustomError("fields_disagree", "{message}", context)
+
+
+def _need_each_other(request: ChatCompletionRequest) -> None:
+    for name, needed in (
+        ("tool_choice", "tools"),
+        ("parallel_tool_calls", "tools"),
+        ("function_call", "functions"),
+    ):
+        # To call nothing is right where there is nothing to call.
+        is_asked = getattr(request, name) not in (None, "none")
+        if is_asked and getattr(request, needed) is None:
+            raise _disagree(name, f"'{name}' is only allowed together with '{needed}'.")
+    if request.top_logprobs is not None and not request.logprobs:
+        raise _disagree(
+            "top_logprobs", "'top_logprobs' is only allowed together with 'logprobs': true."
+        )
+    if "audio" in (request.modalities or ()) and request.audio is None:
+        raise PydanticCustomError("missing", "missing", {"at": "audio"})
+
+
+def _are_given(request: ChatCompletionRequest) -> None:
+    """See that what is chosen is there to be chosen."""
+    given = {(tool["type"], _name(tool)) for tool in request.tools or ()}
+    for at, kind, name in _chosen(request):
+        if (kind, name) not in given:
+            raise _disagree(
+                f"tool_choice.{at}", f"No tool of 'tools' has the name in 'tool_choice.{at}'."
+            )
+    call = request.function_call
+    names = {function["name"] for function in request.functions or ()}
+    if isinstance(call, dict) and call["name"] not in names:
+        raise _disagree(
+            "function_call.name", "No function of 'functions' has the name in 'function_call'."
+        )
+
+
+def _name(tool: ChatCompletionToolUnionParam) -> str:
+    return tool["function"]["name"] if tool["type"] == "function" else tool["custom"]["name"]
+
+
+def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
+    choice = request.tool_choice
+    if choice is None or isinstance(choice, str):
+        return
+    if choice["type"] == "function":
+        yield "function.name", "function", choice["function"]["name"]
+    elif choice["type"] == "custom":
+        yield "custom.name", "custom", choice["custom"]["name"]
+    else:
+        for index, allowed in enumerate(choice["allowed_tools"]["tools"]):
+            kind = str(allowed["type"])
+            named = cast("dict[str, str]", allowed[kind])  # The SDK says no more than object.
+            yield f"allowed_tools.tools[{index}].{kind}.name", kind, named["name"]
+
+
+def _are_answered(request: ChatCompletionRequest) -> None:
+    """See that tools answer the calls before them, and that each call is answered."""
+    called: set[str] = set()
+    open_calls: set[str] = set()
+    caller = 0
+    for index, message in enumerate(request.messages):
+        if message.role == "tool":
+            if message.tool_call_id not in called:
+                raise _disagree(
+                    f"messages[{index}].tool_call_id",
+                    "A message of the role 'tool' answers a call in 'tool_calls' of the assistant "
+                    "before it, and this is the id of none.",
+                )
+            open_calls.discard(message.tool_call_id)
+            continue
+        if open_calls:
+            break
+        caller = index
+        called = {call["id"] for call in message.tool_calls or ()}
+        open_calls = set(called)
+    if open_calls:
+        raise _disagree(
+            f"messages[{caller}].tool_calls",
+            "Each call in 'tool_calls' is answered by a message of the role 'tool', right after "
+            "the assistant's.",
+        )

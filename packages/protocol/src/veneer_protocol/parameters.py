@@ -1,0 +1,166 @@
+"""What the fields of a request hold that are objects, as strictly as the API has them.
+
+The names and types are those of the openai package's `CompletionCreateParams`.
+
+Reference: https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from typing import Annotated, Any, Literal, Required
+
+from pydantic import Discriminator, Field, Tag, ValidatorFunctionWrapHandler, WrapValidator
+from typing_extensions import TypedDict
+
+from veneer_protocol.parts import ShapedText
+from veneer_protocol.shapes import OneOf, Shape
+from veneer_protocol.strict import ARRAY, BY_FORM, STRING
+from veneer_protocol.tools import JsonObject, ToolName, object_or_string
+
+_GREATEST_BIAS = 100
+_MOST_PAIRS = 16
+_LONGEST_KEY = 64
+_LONGEST_VALUE = 512
+
+
+class VoiceID(TypedDict):
+    """A voice of the caller's own."""
+
+    id: str
+
+
+class Audio(TypedDict):
+    """How the answer sounds."""
+
+    voice: Annotated[
+        Annotated[str, Tag("<string>")] | Annotated[VoiceID, Shape(), Tag("<object>")],
+        Discriminator(object_or_string),
+    ]
+    format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+
+
+class ResponseFormatText(TypedDict):
+    """Any text."""
+
+    type: Literal["text"]
+
+
+class ResponseFormatJSONObject(TypedDict):
+    """Any JSON object."""
+
+    type: Literal["json_object"]
+
+
+class JSONSchema(TypedDict, total=False):
+    """A schema, by a name."""
+
+    name: Required[ToolName]
+    description: str
+    schema: JsonObject
+    strict: bool
+
+
+class ResponseFormatJSONSchema(TypedDict):
+    """JSON that keeps to a schema."""
+
+    type: Literal["json_schema"]
+    json_schema: Annotated[JSONSchema, Shape()]
+
+
+ResponseFormat = Annotated[
+    ResponseFormatText | ResponseFormatJSONObject | ResponseFormatJSONSchema,
+    OneOf(
+        {
+            "text": Annotated[ResponseFormatText, Shape()],
+            "json_object": Annotated[ResponseFormatJSONObject, Shape()],
+            "json_schema": Annotated[ResponseFormatJSONSchema, Shape()],
+        },
+        "formats",
+    ),
+]
+
+
+class Prediction(TypedDict):
+    """What the answer is likely to be."""
+
+    type: Literal["content"]
+    content: Annotated[
+        Annotated[str, STRING]
+        | Annotated[tuple[ShapedText, ...], Field(min_length=1, fail_fast=True), *ARRAY],
+        BY_FORM,
+    ]
+
+
+class PromptCacheOptions(TypedDict, total=False):
+    """How prompts are cached."""
+
+    mode: Literal["implicit", "explicit"]
+    ttl: Literal["30m"]
+
+
+class ModerationMode(TypedDict):
+    """What becomes of what is moderated."""
+
+    mode: Literal["score", "block"]
+
+
+class ModerationPolicy(TypedDict, total=False):
+    """What becomes of the request and of the answer."""
+
+    input: Annotated[ModerationMode, Shape()]
+    output: Annotated[ModerationMode, Shape()]
+
+
+class Moderation(TypedDict, total=False):
+    """Which model moderates, and how."""
+
+    model: Required[str]
+    policy: Annotated[ModerationPolicy, Shape()]
+
+
+class Place(TypedDict, total=False):
+    """About where the user is."""
+
+    city: str
+    country: str
+    region: str
+    timezone: str
+
+
+class UserLocation(TypedDict):
+    """Where the user is."""
+
+    type: Literal["approximate"]
+    approximate: Annotated[Place, Shape()]
+
+
+class WebSearchOptions(TypedDict, total=False):
+    """How to search the web."""
+
+    search_context_size: Literal["low", "medium", "high"]
+    user_location: Annotated[UserLocation, Shape()]
+
+
+def _one_by_one(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Check the items of an object one at a time: the first that is wrong ends the work."""
+    if not isinstance(value, dict):
+        return check(value)
+    checked = {}
+    for key, item in value.items():
+        checked.update(check({key: item}))
+    return checked
+
+
+LogitBias = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[0-9]+$")],
+        Annotated[int, Field(ge=-_GREATEST_BIAS, le=_GREATEST_BIAS)],
+    ],
+    WrapValidator(_one_by_one),
+]
+Metadata = Annotated[
+    dict[
+        Annotated[str, Field(max_length=_LONGEST_KEY)],
+        Annotated[str, Field(max_length=_LONGEST_VALUE)],
+    ],
+    WrapValidator(_one_by_one),
+    Field(max_length=_MOST_PAIRS, json_schema_extra={"maxProperties": _MOST_PAIRS}),
+]

@@ -1,0 +1,181 @@
+"""Wrong answers to what was declared."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionTokenLogprob
+
+from tests.conformance.wrong_adapters.right import Check, Right
+from veneer_protocol import (
+    ChatCompletionRequest,
+    Feature,
+    InvalidRequestError,
+    RequestContext,
+    tool_call,
+)
+from veneer_protocol.derivation import split
+
+_OPENING = ("tools", "response_format", "logprobs")
+
+
+class Declares(Right):
+    """Does all that can be declared, and says the rest as the right one does."""
+
+    features = frozenset(Feature)
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        if not _is_opened(request):
+            return await super().create_chat_completion(request, context)
+        self.check(request)
+        await self.wait()
+        return self.answer(request, is_streamed=False)
+
+    async def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        if not _is_opened(request):
+            async for chunk in super().stream_chat_completion(request, context):
+                yield chunk
+            return
+        self.check(request)
+        await self.wait()
+        answer = self.answer(request, is_streamed=True)
+        for chunk in split(answer, choices=request.n or 1):
+            yield chunk
+
+    def answer(self, request: ChatCompletionRequest, *, is_streamed: bool) -> ChatCompletion:
+        reply = self.reply(request)
+        if self.calls(request, is_streamed=is_streamed):
+            return reply.completion(tool_calls=[tool_call(self.tool(), '{"city": "Seoul"}')])
+        if request.response_format is not None:
+            return reply.completion(self.json())
+        text = request.last_user_text or "nothing"
+        return reply.completion(
+            *[text] * self.count_of_choices(request),
+            logprobs=self.tokens(text) if request.logprobs else None,
+        )
+
+    def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
+        return request.tool_choice == "required"
+
+    def tool(self) -> str:
+        return "get_weather"
+
+    def json(self) -> str:
+        return '{"colours": ["red"]}'
+
+    def count_of_choices(self, request: ChatCompletionRequest) -> int:
+        return request.n or 1
+
+    def tokens(self, text: str) -> list[ChatCompletionTokenLogprob] | None:
+        return [ChatCompletionTokenLogprob(token=text, logprob=-0.5, top_logprobs=[])]
+
+
+def _is_opened(request: ChatCompletionRequest) -> bool:
+    return (request.n or 1) > 1 or any(getattr(request, name) for name in _OPENING)
+
+
+class TestDeclares(Check):
+    wrong = Declares
+    breaks = ""
+
+
+class TakesNoImages(Declares):
+    def check(self, request: ChatCompletionRequest) -> None:
+        super().check(request)
+        for message in request.messages:
+            for part in message.content if isinstance(message.content, tuple) else ():
+                if _type(part) == "image_url":
+                    raise InvalidRequestError("I cannot see.")
+
+
+def _type(part: Any) -> object:
+    return part["type"] if isinstance(part, dict) else part.type
+
+
+class TestTakesNoImages(Check):
+    wrong = TakesNoImages
+    breaks = "test_a_request_for_a_declared_feature_is_answered"
+
+
+class GivesOneChoice(Declares):
+    def count_of_choices(self, request: ChatCompletionRequest) -> int:
+        return 1
+
+
+class TestGivesOneChoice(Check):
+    wrong = GivesOneChoice
+    breaks = "test_a_request_for_a_declared_feature_is_answered"
+
+
+class CallsAnotherTool(Declares):
+    def tool(self) -> str:
+        return "get_time"
+
+
+class TestCallsAnotherTool(Check):
+    wrong = CallsAnotherTool
+    breaks = "test_no_other_tool_is_called_than_is_offered"
+
+
+class NeverCalls(Declares):
+    def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
+        return False
+
+
+class TestNeverCalls(Check):
+    wrong = NeverCalls
+    breaks = "test_a_call_that_is_required_comes"
+
+
+class AlwaysCalls(Declares):
+    def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
+        return request.tools is not None
+
+
+class TestAlwaysCalls(Check):
+    wrong = AlwaysCalls
+    breaks = "test_no_call_comes_that_is_forbidden"
+
+
+class CallsInStreams(Declares):
+    def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
+        may = request.tools is not None and request.tool_choice != "none"
+        return may if is_streamed else request.tool_choice == "required"
+
+
+class TestCallsInStreams(Check):
+    wrong = CallsInStreams
+    breaks = "test_both_modes_call_the_same"
+
+
+class SpeaksProse(Declares):
+    def json(self) -> str:
+        return "Red, and so on."
+
+
+class TestSpeaksProse(Check):
+    wrong = SpeaksProse
+    breaks = "test_an_answer_in_json_is_json"
+
+
+class KeepsToNoSchema(Declares):
+    def json(self) -> str:
+        return '{"colors": "red"}'
+
+
+class TestKeepsToNoSchema(Check):
+    wrong = KeepsToNoSchema
+    breaks = "test_an_answer_in_json_is_json"
+
+
+class IsNeverLikely(Declares):
+    def tokens(self, text: str) -> list[ChatCompletionTokenLogprob] | None:
+        return None
+
+
+class TestIsNeverLikely(Check):
+    wrong = IsNeverLikely
+    breaks = "test_log_probabilities_come_with_a_text"

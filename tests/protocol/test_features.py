@@ -1,0 +1,590 @@
+"""Each feature: what it opens where it is declared, and nothing where it is not."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from pydantic import TypeAdapter
+
+from tests.protocol.features import (
+    BREAKPOINT,
+    CALL,
+    CUSTOM,
+    CUSTOM_CALL,
+    EXAMPLES,
+    FLAT,
+    FUNCTION,
+    HELLO,
+    IMAGE,
+    OLD,
+    SCHEMA,
+    TEXT,
+    ask,
+    body,
+    called,
+    parts,
+    turns,
+    verdict,
+)
+from tests.protocol.strategies import JSON, NAMES, STRINGS, near_misses, places, replaced
+from tests.protocol.test_parsing import CODES, names_its_place
+from veneer_protocol import ChatCompletionRequest, Feature, InvalidRequestError, parse_request
+from veneer_protocol.parsing import parse_opened
+from veneer_protocol.subset import NotOfTheCoreError, parse_core
+
+ALL = frozenset(Feature)
+SDK = TypeAdapter(CompletionCreateParamsNonStreaming)
+
+
+def test_every_feature_has_its_examples() -> None:
+    assert set(EXAMPLES) == ALL
+
+
+@pytest.mark.parametrize(("feature", "fields", "_"), FLAT)
+def test_what_a_feature_opens_is_taken_where_it_is_declared(
+    feature: Feature, fields: dict[str, Any], _: str
+) -> None:
+    request = ask({feature}, **fields)
+
+    assert request.to_openai() == {"model": "one", "messages": [HELLO], **fields}
+
+
+@pytest.mark.parametrize(("feature", "fields", "_"), FLAT)
+def test_the_name_of_a_feature_is_as_good(feature: Feature, fields: dict[str, Any], _: str) -> None:
+    assert ask([str(feature)], **fields) == ask(ALL, **fields)
+
+
+@pytest.mark.parametrize(("feature", "fields", "param"), FLAT)
+def test_what_a_feature_opens_is_refused_where_no_feature_is_declared(
+    feature: Feature, fields: dict[str, Any], param: str
+) -> None:
+    for features in [(), ALL - opening_the_same(feature, fields)]:
+        at, code = verdict(features, **fields)
+
+        assert code in {"unsupported_parameter", "unsupported_value"}
+        if not features:
+            assert at == param
+
+
+def opening_the_same(feature: Feature, fields: dict[str, Any]) -> set[Feature]:
+    """Give the features without which `fields` are not taken, of which one is `feature`."""
+    return {one for one in Feature if any(fields == given for given, _ in EXAMPLES[one])} | {
+        feature
+    }
+
+
+@pytest.mark.parametrize(("feature", "fields", "_"), FLAT)
+def test_what_is_opened_is_a_request_of_the_sdk(
+    feature: Feature, fields: dict[str, Any], _: str
+) -> None:
+    arguments = ask({feature}, **fields).to_openai()
+
+    # Of an iterable within a union pydantic has read too much when it comes to its items.
+    assert SDK.validate_python(arguments)["model"] == "one"
+
+
+TOGETHER = st.lists(st.sampled_from(FLAT), max_size=8)
+
+
+@given(TOGETHER, st.dictionaries(st.text(max_size=4), JSON, max_size=3))
+def test_a_request_goes_on_to_the_sdk_without_loss(
+    drawn: list[tuple[Feature, dict[str, Any], str]], schema: dict[str, Any]
+) -> None:
+    fields: dict[str, Any] = {}
+    for _, given_fields, _ in drawn:
+        messages = [*fields.get("messages", ()), *given_fields.get("messages", ())]
+        fields |= given_fields | ({"messages": messages} if messages else {})
+    if "tools" in fields:
+        function = {"type": "function", "function": {"name": "s", "parameters": schema}}
+        fields["tools"] = [*fields["tools"], function]
+    try:
+        content = body(**fields)
+        request = parse_request(content, lambda _: ALL)
+    except InvalidRequestError:
+        # The fields of different examples need not agree, nor is what was drawn always JSON.
+        return
+
+    assert request.to_openai() == {**json.loads(content), "model": "one"}
+    whole = request.model_dump_json(exclude_unset=True).encode()
+    assert parse_request(whole, lambda _: ALL) == request
+
+
+def image(**fields: Any) -> dict[str, Any]:
+    return parts({"type": "image_url", "image_url": fields})
+
+
+def function(**fields: Any) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": fields}]}
+
+
+def schema(**fields: Any) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": fields}}
+
+
+def choosing(choice: Any) -> dict[str, Any]:
+    return {"tools": [FUNCTION], "tool_choice": choice}
+
+
+def allowing(*tools: Any, mode: str = "auto") -> dict[str, Any]:
+    allowed = {"mode": mode, "tools": [*tools]}
+    return choosing({"type": "allowed_tools", "allowed_tools": allowed})
+
+
+LOOKED_UP = {"type": "function", "function": {"name": "look_up"}}
+TYPE, VALUE = "invalid_type", "invalid_value"
+MISSING, UNKNOWN = "missing_required_parameter", "unknown_parameter"
+
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    # Tools.
+    ({"tools": []}, "tools", VALUE),
+    ({"tools": [FUNCTION] * 129}, "tools", VALUE),
+    ({"tools": {}}, "tools", TYPE),
+    ({"tools": [None]}, "tools[0]", TYPE),
+    ({"tools": [FUNCTION, {}]}, "tools[1].type", MISSING),
+    ({"tools": [FUNCTION | {"type": None}]}, "tools[0].type", MISSING),
+    ({"tools": [FUNCTION | {"type": 1}]}, "tools[0].type", TYPE),
+    ({"tools": [FUNCTION | {"type": "retrieval"}]}, "tools[0].type", VALUE),
+    ({"tools": [FUNCTION | {"type": "allowed_tools"}]}, "tools[0].type", VALUE),
+    ({"tools": [FUNCTION | {"x": None}]}, "tools[0].x", UNKNOWN),
+    ({"tools": [{"type": "function"}]}, "tools[0].function", MISSING),
+    ({"tools": [{"type": "function", "function": "f"}]}, "tools[0].function", TYPE),
+    (function(), "tools[0].function.name", MISSING),
+    (function(name=None), "tools[0].function.name", MISSING),
+    (function(name=1), "tools[0].function.name", TYPE),
+    (function(name=""), "tools[0].function.name", VALUE),
+    (function(name="a b"), "tools[0].function.name", VALUE),
+    (function(name="a\n"), "tools[0].function.name", VALUE),
+    (function(name="a" * 65), "tools[0].function.name", VALUE),
+    (function(name="f", description=1), "tools[0].function.description", TYPE),
+    (function(name="f", parameters=[]), "tools[0].function.parameters", TYPE),
+    (function(name="f", strict="true"), "tools[0].function.strict", TYPE),
+    (function(name="f", parametres={}), "tools[0].function.parametres", UNKNOWN),
+    ({"tools": [CUSTOM | {"custom": {}}]}, "tools[0].custom.name", MISSING),
+    (
+        {"tools": [{"type": "custom", "custom": {"name": "c", "format": {"type": "json"}}}]},
+        "tools[0].custom.format.type",
+        VALUE,
+    ),
+    (
+        {"tools": [{"type": "custom", "custom": {"name": "c", "format": {"type": "grammar"}}}]},
+        "tools[0].custom.format.grammar",
+        MISSING,
+    ),
+    ({"tool_choice": "auto"}, "tool_choice", VALUE),
+    ({"parallel_tool_calls": True}, "parallel_tool_calls", VALUE),
+    ({"tools": [FUNCTION], "parallel_tool_calls": 1}, "parallel_tool_calls", TYPE),
+    (choosing("any"), "tool_choice", VALUE),
+    (choosing(True), "tool_choice", TYPE),
+    (choosing([]), "tool_choice", TYPE),
+    (choosing({}), "tool_choice.type", MISSING),
+    (choosing({"type": "function"}), "tool_choice.function", MISSING),
+    (choosing({"type": "function", "function": {}}), "tool_choice.function.name", MISSING),
+    (
+        choosing({"type": "function", "function": {"name": "other"}}),
+        "tool_choice.function.name",
+        VALUE,
+    ),
+    (choosing({"type": "custom", "custom": {"name": "look_up"}}), "tool_choice.custom.name", VALUE),
+    (allowing(), "tool_choice.allowed_tools.tools", VALUE),
+    (allowing(LOOKED_UP, mode="none"), "tool_choice.allowed_tools.mode", VALUE),
+    (allowing(LOOKED_UP, 1), "tool_choice.allowed_tools.tools[1]", TYPE),
+    (
+        allowing(LOOKED_UP, {"type": "function", "function": {"name": "g"}}),
+        "tool_choice.allowed_tools.tools[1].function.name",
+        VALUE,
+    ),
+    # Calls.
+    (called(CALL | {"id": None}), "messages[1].tool_calls[0].id", MISSING),
+    (called(CALL | {"index": 0}), "messages[1].tool_calls[0].index", UNKNOWN),
+    (called(CALL | {"type": "x"}), "messages[1].tool_calls[0].type", VALUE),
+    (
+        called(CALL | {"function": {"name": 1, "arguments": ""}}),
+        "messages[1].tool_calls[0].function.name",
+        TYPE,
+    ),
+    (
+        called(CALL, CALL | {"function": {"name": "f", "arguments": {}}}),
+        "messages[1].tool_calls[1].function.arguments",
+        TYPE,
+    ),
+    (
+        called(CUSTOM_CALL | {"custom": {"name": "c"}}),
+        "messages[1].tool_calls[0].custom.input",
+        MISSING,
+    ),
+    (called(), "messages[1].tool_calls", VALUE),
+    (
+        turns({"role": "user", "content": "x", "tool_calls": [CALL]}),
+        "messages[1].tool_calls",
+        UNKNOWN,
+    ),
+    (turns({"role": "tool", "content": "x"}), "messages[1].tool_call_id", MISSING),
+    (
+        turns({"role": "tool", "tool_call_id": "call_1", "content": "x"}),
+        "messages[1].tool_call_id",
+        VALUE,
+    ),
+    (turns({"role": "assistant", "tool_calls": [CALL]}), "messages[1].tool_calls", VALUE),
+    (turns({"role": "assistant", "tool_calls": [CALL]}, HELLO), "messages[1].tool_calls", VALUE),
+    (
+        {"messages": [*called(CALL)["messages"], HELLO, called(CALL)["messages"][-1]]},
+        "messages[4].tool_call_id",
+        VALUE,
+    ),
+    (
+        {"messages": [*called(CALL)["messages"][:-1], {"role": "tool", "tool_call_id": "call_1"}]},
+        "messages[2].content",
+        MISSING,
+    ),
+    # Functions.
+    ({"functions": []}, "functions", VALUE),
+    ({"functions": [OLD] * 129}, "functions", VALUE),
+    ({"functions": [OLD | {"strict": True}]}, "functions[0].strict", UNKNOWN),
+    ({"function_call": "auto"}, "function_call", VALUE),
+    ({"functions": [OLD], "function_call": "required"}, "function_call", VALUE),
+    ({"functions": [OLD], "function_call": {"name": "g"}}, "function_call.name", VALUE),
+    ({"functions": [OLD], "function_call": {}}, "function_call.name", MISSING),
+    (turns({"role": "function", "content": "x"}), "messages[1].name", MISSING),
+    (turns({"role": "function", "name": "f", "content": [TEXT]}), "messages[1].content", TYPE),
+    # Parts.
+    (image(), "messages[1].content[1].image_url.url", MISSING),
+    (image(url=1), "messages[1].content[1].image_url.url", TYPE),
+    (image(url="file:///etc/passwd"), "messages[1].content[1].image_url.url", VALUE),
+    (image(url="example.com/a.png"), "messages[1].content[1].image_url.url", VALUE),
+    (image(url="https://x", detail="best"), "messages[1].content[1].image_url.detail", VALUE),
+    (image(url="https://x", size=1), "messages[1].content[1].image_url.size", UNKNOWN),
+    (
+        parts({"type": "image_url", "image_url": "https://x"}),
+        "messages[1].content[1].image_url",
+        TYPE,
+    ),
+    (
+        parts(IMAGE | {"prompt_cache_breakpoint": {}}),
+        "messages[1].content[1].prompt_cache_breakpoint.mode",
+        MISSING,
+    ),
+    (parts(IMAGE, role="assistant"), "messages[1].content[1].type", VALUE),
+    (parts(IMAGE, role="system"), "messages[1].content[1].type", VALUE),
+    (parts({"type": "refusal", "refusal": "No."}), "messages[1].content[1].type", VALUE),
+    (
+        parts({"type": "input_audio", "input_audio": {"data": "", "format": "ogg"}}),
+        "messages[1].content[1].input_audio.format",
+        VALUE,
+    ),
+    (parts({"type": "file", "file": {}}), "messages[1].content[1].file.file_id", MISSING),
+    (parts({"type": "file", "file": {"file_id": 1}}), "messages[1].content[1].file.file_id", TYPE),
+    (
+        parts(TEXT | {"prompt_cache_breakpoint": BREAKPOINT | {"ttl": "1h"}}),
+        "messages[1].content[1].prompt_cache_breakpoint.ttl",
+        VALUE,
+    ),
+    (turns({"role": "developer", "content": ""}), "messages[1].content", VALUE),
+    (turns({"role": "assistant", "content": ""}), "messages[1].content", VALUE),
+    (turns({"role": "assistant"}), "messages[1].content", MISSING),
+    (turns({"role": "assistant", "audio": {}}), "messages[1].audio.id", MISSING),
+    # The rest.
+    ({"modalities": []}, "modalities", VALUE),
+    ({"modalities": ["video"]}, "modalities[0]", VALUE),
+    ({"modalities": ["audio"]}, "audio", MISSING),
+    ({"audio": {"voice": "x", "format": "ogg"}}, "audio.format", VALUE),
+    ({"audio": {"voice": 1, "format": "mp3"}}, "audio.voice", TYPE),
+    ({"audio": {"voice": {}, "format": "mp3"}}, "audio.voice.id", MISSING),
+    ({"response_format": "json_object"}, "response_format", TYPE),
+    ({"response_format": {}}, "response_format.type", MISSING),
+    ({"response_format": {"type": "xml"}}, "response_format.type", VALUE),
+    ({"response_format": {"type": "text", "x": 1}}, "response_format.x", UNKNOWN),
+    (schema(), "response_format.json_schema.name", MISSING),
+    (schema(name="a b"), "response_format.json_schema.name", VALUE),
+    (schema(name="x", schema=[]), "response_format.json_schema.schema", TYPE),
+    (schema(name="x", strict=1), "response_format.json_schema.strict", TYPE),
+    ({"logprobs": 1}, "logprobs", TYPE),
+    ({"top_logprobs": 1}, "top_logprobs", VALUE),
+    ({"logprobs": False, "top_logprobs": 1}, "top_logprobs", VALUE),
+    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", VALUE),
+    ({"logprobs": True, "top_logprobs": -1}, "top_logprobs", VALUE),
+    ({"n": 0}, "n", VALUE),
+    ({"n": 129}, "n", VALUE),
+    ({"n": 2.0}, "n", TYPE),
+    ({"frequency_penalty": 2.001}, "frequency_penalty", VALUE),
+    ({"frequency_penalty": "0"}, "frequency_penalty", TYPE),
+    ({"presence_penalty": -3}, "presence_penalty", VALUE),
+    ({"presence_penalty": 10**400}, "presence_penalty", VALUE),
+    ({"logit_bias": []}, "logit_bias", TYPE),
+    ({"logit_bias": {"1": 1, "2": 101}}, "logit_bias.2", VALUE),
+    ({"logit_bias": {"1": 1.5}}, "logit_bias.1", TYPE),
+    ({"logit_bias": {"1": None}}, "logit_bias.1", TYPE),
+    ({"logit_bias": {"hello": 1}}, "logit_bias.hello", VALUE),
+    ({"seed": 1.0}, "seed", TYPE),
+    ({"seed": 2**63}, "seed", VALUE),
+    ({"reasoning_effort": "much"}, "reasoning_effort", VALUE),
+    ({"reasoning_effort": 3}, "reasoning_effort", TYPE),
+    ({"verbosity": "none"}, "verbosity", VALUE),
+    ({"prediction": "x"}, "prediction", TYPE),
+    ({"prediction": {"type": "content", "content": []}}, "prediction.content", VALUE),
+    (
+        {"prediction": {"type": "content", "content": [IMAGE]}},
+        "prediction.content[0].image_url",
+        UNKNOWN,
+    ),
+    ({"service_tier": "slow"}, "service_tier", VALUE),
+    ({"store": "yes"}, "store", TYPE),
+    ({"metadata": {"a": 1}}, "metadata.a", TYPE),
+    ({"metadata": {"a": "v" * 513}}, "metadata.a", VALUE),
+    ({"metadata": {"k" * 65: "v"}}, f"metadata.{'k' * 65}", VALUE),
+    ({"metadata": {str(i): "" for i in range(17)}}, "metadata", VALUE),
+    ({"prompt_cache_key": 1}, "prompt_cache_key", TYPE),
+    ({"prompt_cache_options": {"ttl": "1h"}}, "prompt_cache_options.ttl", VALUE),
+    ({"prompt_cache_retention": "12h"}, "prompt_cache_retention", VALUE),
+    ({"safety_identifier": "x" * 129}, "safety_identifier", VALUE),
+    ({"web_search_options": True}, "web_search_options", TYPE),
+    ({"web_search_options": {"x": 1}}, "web_search_options.x", UNKNOWN),
+    (
+        {"web_search_options": {"user_location": {"type": "exact", "approximate": {}}}},
+        "web_search_options.user_location.type",
+        VALUE,
+    ),
+    ({"moderation": {}}, "moderation.model", MISSING),
+    (
+        {"moderation": {"model": "m", "policy": {"output": {"mode": "x"}}}},
+        "moderation.policy.output.mode",
+        VALUE,
+    ),
+    (
+        {"stream_options": {"include_obfuscation": True}, "stream": True},
+        "stream_options.include_obfuscation",
+        "unsupported_parameter",
+    ),
+    # The core is no less strict beside it.
+    ({"seed": 1, "temperature": 3}, "temperature", VALUE),
+    ({"seed": 1, "stop": ["a", 1]}, "stop[1]", TYPE),
+    ({"seed": 1, "max_tokens": 1, "max_completion_tokens": 2}, "max_completion_tokens", VALUE),
+    ({"seed": 1, "x": 1}, "x", UNKNOWN),
+    ({"seed": 1, "messages": []}, "messages", VALUE),
+]
+
+
+@pytest.mark.parametrize(("fields", "param", "code"), WRONG, ids=str)
+def test_what_is_opened_is_held_to_the_api_at_its_exact_place(
+    fields: dict[str, Any], param: str, code: str
+) -> None:
+    assert verdict(ALL, **fields) == (param, code)
+
+
+@pytest.mark.parametrize(
+    ("fields", "features", "param"),
+    [
+        ({"tools": [FUNCTION, CUSTOM]}, {"tools"}, "tools[1].type"),
+        ({"tools": [FUNCTION]}, {"custom_tools"}, "tools[0].type"),
+        (choosing({"type": "custom", "custom": {"name": "c"}}), {"tools"}, "tool_choice.type"),
+        (called(CUSTOM_CALL), {"tools"}, "messages[1].tool_calls[0].type"),
+        (schema(name="x"), {"json_object"}, "response_format.type"),
+        (
+            parts(IMAGE | {"prompt_cache_breakpoint": BREAKPOINT}),
+            {"images"},
+            "messages[1].content[1].prompt_cache_breakpoint",
+        ),
+        (parts(IMAGE), ALL - {"images"}, "messages[1].content[1].type"),
+        ({"n": 2}, ALL - {"choices"}, "n"),
+    ],
+)
+def test_one_feature_does_not_open_what_another_does(
+    fields: dict[str, Any], features: set[str], param: str
+) -> None:
+    at, code = verdict(features, **fields)
+
+    assert at == param
+    assert code in {"unsupported_parameter", "unsupported_value"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "features", "message"),
+    [
+        (
+            {"seed": 1},
+            (),
+            "Unsupported parameter: 'seed' (reproducible sampling) is not taken by 'acme/one', "
+            "which does not declare the feature 'seed'. Leave it out.",
+        ),
+        (
+            {"tools": [FUNCTION]},
+            {"seed"},
+            "Unsupported parameter: 'tools' (function calling) is not taken by 'acme/one', "
+            "which does not declare the feature 'tools' or 'custom_tools'. Leave it out.",
+        ),
+        (
+            parts(IMAGE),
+            {"files"},
+            "Unsupported value for 'messages[1].content[1].type': 'image_url' (images) is not "
+            "taken by 'acme/one', which does not declare the feature 'images'. "
+            "Supported: 'text' or 'file'.",
+        ),
+        (
+            {"n": 3},
+            (),
+            "Unsupported value for 'n': 3 (several answers) is not taken by 'acme/one', "
+            "which does not declare the feature 'choices'. Supported: 1.",
+        ),
+        (
+            {"seed": 1, "model": None},
+            (),
+            "Unsupported parameter: 'seed' (reproducible sampling) is not taken here. "
+            "Leave it out.",
+        ),
+    ],
+)
+def test_a_refusal_names_the_model_and_the_missing_feature(
+    fields: dict[str, Any], features: set[str], message: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        ask(features, **fields)
+
+    assert refusal.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "bare"),
+    [
+        (function(name="f", description=None, parameters=None, strict=None), function(name="f")),
+        (schema(name="x", schema=None, strict=None), schema(name="x")),
+        (image(url="data:,", detail=None), image(url="data:,")),
+        (parts(IMAGE | {"prompt_cache_breakpoint": None}), parts(IMAGE)),
+        (called(CALL, content=None, refusal=None, audio=None, annotations=None), called(CALL)),
+        ({"moderation": {"model": "m", "policy": None}}, {"moderation": {"model": "m"}}),
+        ({"web_search_options": {"user_location": None}}, {"web_search_options": {}}),
+        (
+            dict.fromkeys(("tools", "audio", "seed", "n", "metadata")) | {"store": True},
+            {"store": True},
+        ),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "c", "format": None}}]},
+            {"tools": [{"type": "custom", "custom": {"name": "c"}}]},
+        ),
+    ],
+)
+def test_null_is_as_if_left_out_at_every_depth(
+    fields: dict[str, Any], bare: dict[str, Any]
+) -> None:
+    assert ask(ALL, **fields).to_openai() == ask(ALL, **bare).to_openai()
+
+
+def test_null_within_a_schema_is_the_schemas_own() -> None:
+    request = ask({"tools"}, tools=[FUNCTION])
+
+    assert request.tools is not None
+    assert request.tools[0]["type"] == "function"
+    assert request.tools[0]["function"]["parameters"] == SCHEMA
+
+
+def test_annotations_of_an_answer_are_dropped_where_the_web_is_searched() -> None:
+    message = {"role": "assistant", "content": "x"}
+
+    request = ask({"web_search"}, **turns(message | {"annotations": [{"type": "url_citation"}]}))
+
+    assert request == ask((), **turns(message))
+
+
+def test_a_text_is_read_without_the_parts_that_features_open() -> None:
+    request = ask(ALL, **parts(IMAGE, TEXT | {"prompt_cache_breakpoint": BREAKPOINT}))
+
+    assert request.last_user_text == "hello\nhello"
+
+
+def test_a_message_without_content_has_no_text() -> None:
+    request = ask(ALL, **called(CALL))
+
+    assert [message.text for message in request.messages] == ["hello", "", ""]
+
+
+def test_the_features_of_the_model_are_asked_by_its_whole_name() -> None:
+    asked: list[str] = []
+
+    def features_of(model: str) -> set[str]:
+        asked.append(model)
+        return {"seed"}
+
+    request = parse_request(body(seed=1), features_of)
+
+    assert (asked, request.seed) == (["acme/one"], 1)
+
+
+def test_a_request_of_the_core_asks_for_no_features() -> None:
+    def features_of(_: str) -> set[str]:
+        raise AssertionError("it was asked")
+
+    assert parse_request(body(stream=True), features_of).stream
+
+
+def test_a_request_of_the_core_equals_one_made_by_hand() -> None:
+    parsed = ask((), user="ann")
+
+    made = ChatCompletionRequest.model_validate(
+        {"model": "acme/one", "messages": [HELLO], "user": "ann"}
+    )
+
+    assert parsed == made
+    assert hash(parsed) == hash(made)
+    assert parsed != made.model_copy(update={"user": "bob"})
+    assert parsed.messages[0] == made.messages[0]
+    assert parsed != "other"
+
+
+@given((near_misses() | JSON).filter(lambda value: isinstance(value, dict)))
+def test_without_features_exactly_the_core_is_taken(document: dict[str, Any]) -> None:
+    def outcome(parse: Any) -> ChatCompletionRequest | None:
+        try:
+            return parse(document)  # type: ignore[no-any-return]
+        except (InvalidRequestError, NotOfTheCoreError):
+            return None
+
+    assert outcome(parse_core) == outcome(lambda whole: parse_opened(whole, None))
+
+
+@st.composite
+def near_misses_of_what_is_opened(draw: st.DrawFn) -> Any:
+    """A good body that a feature opens, with one value that is anything."""
+    _, fields, _ = draw(st.sampled_from(FLAT))
+    document = {"model": "acme/one", "messages": [HELLO], **fields}
+    path, value = draw(st.sampled_from(list(places(document))))
+    if isinstance(value, dict) and draw(st.booleans()):
+        path = (*path, draw(st.sampled_from(NAMES) | STRINGS))
+    return replaced(document, path, draw(JSON))
+
+
+@given(near_misses_of_what_is_opened())
+def test_a_near_miss_of_what_is_opened_parses_or_is_refused_at_its_place(document: Any) -> None:
+    assert parses_or_is_refused_at_its_place(document)
+
+
+def parses_or_is_refused_at_its_place(document: Any) -> bool:
+    try:
+        request = parse_request(json.dumps(document).encode(), lambda _: ALL)
+    except InvalidRequestError as error:
+        is_a_sentence = error.message.endswith((".", "?")) and len(error.to_json()) < 2000
+        return error.code in CODES and is_a_sentence and names_its_place(error, document)
+    again = request.model_dump_json(exclude_unset=True).encode()
+    return parse_request(again, lambda _: ALL) == request
+
+
+FLOODS: dict[str, dict[str, Any]] = {
+    "tools": {"tools": [{}] * 300_000},
+    "names in a tool": {"tools": [FUNCTION | {f"x{i}": 1 for i in range(300_000)}]},
+    "calls": turns({"role": "assistant", "tool_calls": [{"id": 1}] * 300_000}),
+    "parts": parts(*[{"type": "image_url"}] * 300_000),
+    "biases": {"logit_bias": {f"x{i}": None for i in range(300_000)}},
+    "metadata": {"metadata": {str(i): i for i in range(300_000)}},
+    "modalities": {"modalities": [1] * 300_000},
+    "prediction": {"prediction": {"type": "content", "content": [1] * 300_000}},
+}
+
+
+@pytest.mark.parametrize("fields", FLOODS.values(), ids=FLOODS.keys())
+def test_a_flood_of_faults_in_what_is_opened_ends_in_one_short_error(
+    fields: dict[str, Any],
+) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        ask(ALL, **fields)
+
+    assert len(refusal.value.to_json()) < 500
