@@ -9,7 +9,7 @@ from openai import BadRequestError, InternalServerError, OpenAI
 from openai.types import Model
 
 from tests.adapters import PlainAdapter
-from tests.protocol.features import CALL, FUNCTION, IMAGE, TEXT, called, parts
+from tests.protocol.features import CALL, FUNCTION, IMAGE, called, parts
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import Feature, RequestContext
 
@@ -124,14 +124,6 @@ def test_the_parse_helper_of_the_sdk_asks_for_a_schema_that_is_taken(
     openai.chat.completions.create(model="gifted/one", messages=[HELLO], response_format=form)
 
     assert gifted.requests[-1].response_format == form
-
-
-def test_a_request_of_the_core_does_not_ask_for_features(openai: OpenAI) -> None:
-    answer = openai.chat.completions.create(
-        model="failing/one", messages=[HELLO | {"content": [TEXT]}]
-    )
-
-    assert answer.choices[0].message.content == "hello"
 
 
 def test_an_adapter_that_cannot_tell_its_features_is_a_500_that_tells_nothing(
