@@ -41,8 +41,8 @@ from veneer_protocol import (
     parse_request,
     request_schema,
 )
-from veneer_protocol.openings import opened, openers
-from veneer_protocol.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART, Names
+from veneer_protocol.requests.openings import opened, openers
+from veneer_protocol.requests.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART, Names
 
 CHAT = "/v1/chat/completions"
 HELLO = {"role": "user", "content": "hello"}

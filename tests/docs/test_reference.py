@@ -19,7 +19,7 @@ from veneer_gateway import Settings
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.settings import variable
 from veneer_protocol import ApiError, InvalidRequestError, ModelNotFoundError
-from veneer_protocol.openings import OPENINGS, Opening
+from veneer_protocol.requests.openings import OPENINGS, Opening
 
 OURS = ("veneer_protocol", "veneer_gateway")
 SOURCES = ("packages/protocol/src", "services/gateway/src")

@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-import veneer_gateway.listener
+import veneer_gateway.servers.listener
 from tests.adapters import TirelessAdapter
 from tests.contract.test_cancellation import ask, leave, read_until
 from tests.faults.process import GatewayProcess, Holdings, is_no_more, process
@@ -105,7 +105,7 @@ def test_sigterm_is_heard_where_an_adapter_never_waits() -> None:
 def test_a_connection_that_is_never_read_is_given_back_some_time_after_its_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(veneer_gateway.listener, "_MOST_SECONDS_UNREAD", 2)
+    monkeypatch.setattr(veneer_gateway.servers.listener, "_MOST_SECONDS_UNREAD", 2)
     settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, total_timeout_seconds=1)
 
     with (

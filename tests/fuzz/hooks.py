@@ -7,7 +7,7 @@ from openai._streaming import SSEDecoder
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
-from veneer_protocol.subset import MESSAGE, REQUEST, TEXT_PART
+from veneer_protocol.requests.subset import MESSAGE, REQUEST, TEXT_PART
 
 COMPLETION = TypeAdapter(ChatCompletion)
 CHUNK = TypeAdapter(ChatCompletionChunk)

@@ -23,9 +23,9 @@ NEEDS: dict[str, list[str]] = {
 }
 NEEDS_EXTRA = [
     "veneer_gateway.tracing",
-    "veneer_gateway.uvicorn_cycle",
-    "veneer_gateway.uvicorn_http1",
-    "veneer_gateway.uvicorn_server",
+    "veneer_gateway.servers.uvicorn_cycle",
+    "veneer_gateway.servers.uvicorn_http1",
+    "veneer_gateway.servers.uvicorn",
     "veneer_protocol.conformance",
     "veneer_protocol.pytest_plugin",
 ]

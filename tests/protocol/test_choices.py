@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tests.protocol.completions import completions, cut
 from veneer_protocol import Feature, InvalidProviderResponseError, StreamGuard, check_completion
-from veneer_protocol.derivation import split
+from veneer_protocol.answers.derivation import split
 
 COMPLETION = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
 CHUNK = {**COMPLETION, "object": "chat.completion.chunk"}

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tests.protocol.completions import completions, cut
 from veneer_protocol import InvalidProviderResponseError
-from veneer_protocol.derivation import assemble, split
+from veneer_protocol.answers.derivation import assemble, split
 
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 

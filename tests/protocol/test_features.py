@@ -32,8 +32,8 @@ from tests.protocol.features import (
 from tests.protocol.strategies import JSON, NAMES, STRINGS, near_misses, places, replaced
 from tests.protocol.test_parsing import CODES, names_its_place
 from veneer_protocol import ChatCompletionRequest, Feature, InvalidRequestError, parse_request
-from veneer_protocol.parsing import parse_opened
-from veneer_protocol.subset import NotOfTheCoreError, parse_core
+from veneer_protocol.requests.parsing import parse_opened
+from veneer_protocol.requests.subset import NotOfTheCoreError, parse_core
 
 ALL = frozenset(Feature)
 SDK = TypeAdapter(CompletionCreateParamsNonStreaming)

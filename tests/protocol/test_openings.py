@@ -13,12 +13,12 @@ from openai.types.chat.completion_create_params import (
 from pydantic import BaseModel
 
 from veneer_protocol import ChatCompletionRequest, Feature, Message
-from veneer_protocol.messages import ROLE_FIELDS, ROLE_PARTS
-from veneer_protocol.openings import CORE_ROLES, EXCLUDED, OPENINGS, opened
-from veneer_protocol.parts import Part
-from veneer_protocol.request import CoreRequest
-from veneer_protocol.shapes import As, OneOf
-from veneer_protocol.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART, Names
+from veneer_protocol.requests.messages import ROLE_FIELDS, ROLE_PARTS
+from veneer_protocol.requests.openings import CORE_ROLES, EXCLUDED, OPENINGS, opened
+from veneer_protocol.requests.parts import Part
+from veneer_protocol.requests.request import CoreRequest
+from veneer_protocol.requests.shapes import As, OneOf
+from veneer_protocol.requests.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART, Names
 
 MESSAGES = get_args(chat.ChatCompletionMessageParam)
 

@@ -8,7 +8,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionTokenLogprob
 
 from veneer_protocol import FinishReason, Reply, tool_call, usage
-from veneer_protocol.derivation import assemble
+from veneer_protocol.answers.derivation import assemble
 
 REPLY = Reply(model="dummy/echo-1", id="chatcmpl_1", created=7)
 REASONS: list[FinishReason] = ["stop", "length", "content_filter", "tool_calls"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from veneer_protocol import InvalidRequestError, parse_request
-from veneer_protocol.subset import (
+from veneer_protocol.requests.subset import (
     MESSAGE,
     REQUEST,
     TEXT_PART,

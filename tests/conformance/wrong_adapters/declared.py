@@ -13,7 +13,7 @@ from veneer_protocol import (
     RequestContext,
     tool_call,
 )
-from veneer_protocol.derivation import split
+from veneer_protocol.answers.derivation import split
 
 _OPENING = ("tools", "response_format", "logprobs")
 

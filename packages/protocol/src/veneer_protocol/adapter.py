@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from veneer_protocol.answers.derivation import assemble, split
 from veneer_protocol.context import RequestContext
 from veneer_protocol.definition import check_definition
-from veneer_protocol.derivation import assemble, split
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.request import ChatCompletionRequest
 
 
 class ProviderAdapter(ABC):

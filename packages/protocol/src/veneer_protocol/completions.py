@@ -7,12 +7,12 @@ from typing import cast
 from openai.types.chat import ChatCompletion
 
 from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.answers.derivation import join
+from veneer_protocol.answers.encoding import encode_completion, encode_text
+from veneer_protocol.answers.guard import check_completion
+from veneer_protocol.answers.replies import Reply
 from veneer_protocol.context import RequestContext
-from veneer_protocol.derivation import join
-from veneer_protocol.encoding import encode_completion, encode_text
-from veneer_protocol.guard import check_completion
-from veneer_protocol.replies import Reply
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.request import ChatCompletionRequest
 from veneer_protocol.templates import SAMPLE, SAMPLE_TEXT, facts, template
 from veneer_protocol.text import only_joins
 

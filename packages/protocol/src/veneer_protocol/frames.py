@@ -6,12 +6,12 @@ from typing import Protocol
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.answers.encoding import encode_text
+from veneer_protocol.answers.guard import StreamGuard, check_piece
+from veneer_protocol.answers.replies import Reply
+from veneer_protocol.answers.sse import encode_event
 from veneer_protocol.context import RequestContext
-from veneer_protocol.encoding import encode_text
-from veneer_protocol.guard import StreamGuard, check_piece
-from veneer_protocol.replies import Reply
-from veneer_protocol.request import ChatCompletionRequest
-from veneer_protocol.sse import encode_event
+from veneer_protocol.requests.request import ChatCompletionRequest
 from veneer_protocol.templates import SAMPLE, SAMPLE_TEXT, facts, template
 from veneer_protocol.text import only_generates
 

@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from veneer_protocol.replies import Reply
+from veneer_protocol.answers.replies import Reply
 
 SAMPLE = Reply(model="@model@", id="@id@", created=1234567890)
 """What a template is made of: an answer of this reply, with this text."""

@@ -11,12 +11,12 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
 from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.answers.derivation import join
+from veneer_protocol.answers.guard import check_piece
+from veneer_protocol.answers.replies import Reply
 from veneer_protocol.context import RequestContext
-from veneer_protocol.derivation import join
 from veneer_protocol.errors import ModelNotFoundError
-from veneer_protocol.guard import check_piece
-from veneer_protocol.replies import Reply
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.request import ChatCompletionRequest
 
 _MODELS = TypeAdapter(list[Model])
 

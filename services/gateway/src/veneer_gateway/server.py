@@ -14,10 +14,10 @@ from typing import Any
 from veneer_gateway.app import Gateway, create_app
 from veneer_gateway.descriptors import raise_descriptor_limit
 from veneer_gateway.heartbeat import heartbeat
-from veneer_gateway.listener import join, listen
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Tracing
 from veneer_gateway.servers import Server, find_server
+from veneer_gateway.servers.listener import join, listen
 from veneer_gateway.settings import Settings
 
 # Short, so that drain and end stay within the ten seconds that `docker stop` waits.

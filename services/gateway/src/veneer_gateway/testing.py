@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from veneer_gateway.app import Gateway, create_app
-from veneer_gateway.listener import listen
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Tracing
 from veneer_gateway.server import serve_until
 from veneer_gateway.servers import find_server
+from veneer_gateway.servers.listener import listen
 from veneer_gateway.settings import ServerName, Settings
 from veneer_protocol import ProviderAdapter
 

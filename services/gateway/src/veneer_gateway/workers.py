@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from veneer_gateway.listener import join, listen
 from veneer_gateway.server import patience_seconds
+from veneer_gateway.servers.listener import join, listen
 from veneer_gateway.settings import Settings, SettingsError, variable
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

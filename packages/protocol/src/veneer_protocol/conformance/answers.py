@@ -5,6 +5,7 @@ from openai import NotFoundError
 from openai.types.chat import ChatCompletionChunk
 
 from veneer_protocol.adapter import ProviderAdapter
+from veneer_protocol.answers.guard import StreamGuard, check_completion, check_models
 from veneer_protocol.conformance.asking import (
     NOTHING,
     SHAPES,
@@ -31,7 +32,6 @@ from veneer_protocol.conformance.promises import (
 from veneer_protocol.conformance.serving import Served
 from veneer_protocol.conformance.stage import Stage
 from veneer_protocol.errors import ApiError, ModelNotFoundError
-from veneer_protocol.guard import StreamGuard, check_completion, check_models
 
 
 class AnswerTests(Harness):

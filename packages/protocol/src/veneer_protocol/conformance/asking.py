@@ -8,8 +8,8 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionTokenLogprob
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
-from veneer_protocol.parsing import parse_request
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.parsing import parse_request
+from veneer_protocol.requests.request import ChatCompletionRequest
 
 Fields = Mapping[str, object]
 """Fields of a request, beside those that the kit sets."""

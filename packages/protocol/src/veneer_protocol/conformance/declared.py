@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from veneer_protocol.answers.guard import StreamGuard, check_completion
 from veneer_protocol.conformance.asking import Answer, Fields, chat_request
 from veneer_protocol.conformance.checks import compare
 from veneer_protocol.conformance.harness import Harness
@@ -12,7 +13,6 @@ from veneer_protocol.conformance.requests import CALLING, FORBIDDEN, REQUESTS, R
 from veneer_protocol.conformance.stage import Stage
 from veneer_protocol.errors import ApiError
 from veneer_protocol.features import Feature
-from veneer_protocol.guard import StreamGuard, check_completion
 
 MODES = ("plain", "stream")
 

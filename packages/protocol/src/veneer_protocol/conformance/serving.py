@@ -16,7 +16,7 @@ from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_protocol.adapter import ProviderAdapter
 from veneer_protocol.conformance.asking import QUESTION, USER
 from veneer_protocol.context import Headers, RequestContext
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.request import ChatCompletionRequest
 
 
 class Call:

@@ -10,7 +10,7 @@ from openai.types import CompletionUsage, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 
-from veneer_protocol.choices import ChoiceGuard, broken_stream, check_choice
+from veneer_protocol.answers.choices import ChoiceGuard, broken_stream, check_choice
 from veneer_protocol.errors import InvalidProviderResponseError
 
 

@@ -9,8 +9,8 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from veneer_gateway.app import Gateway
-from veneer_gateway.hypercorn_http1 import speak_http1_only
-from veneer_gateway.listener import BACKLOG, accept_no_more
+from veneer_gateway.servers.hypercorn_http1 import speak_http1_only
+from veneer_gateway.servers.listener import BACKLOG, accept_no_more
 from veneer_gateway.settings import Settings
 
 new_event_loop = asyncio.new_event_loop

@@ -9,7 +9,7 @@ from typing import cast
 from openai.types.chat import ChatCompletionToolUnionParam
 from pydantic_core import PydanticCustomError
 
-from veneer_protocol.request import ChatCompletionRequest
+from veneer_protocol.requests.request import ChatCompletionRequest
 
 
 def agree(request: ChatCompletionRequest) -> ChatCompletionRequest:

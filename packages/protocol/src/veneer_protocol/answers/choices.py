@@ -8,8 +8,8 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
-from veneer_protocol.answer_parts import broken, check_logprobs, check_parts
-from veneer_protocol.calls import CallGuard, check_calls
+from veneer_protocol.answers.calls import CallGuard, check_calls
+from veneer_protocol.answers.parts import broken, check_logprobs, check_parts
 from veneer_protocol.errors import InvalidProviderResponseError
 
 FINISH_REASONS: Final = frozenset(

@@ -9,9 +9,9 @@ Reference: https://json-schema.org/draft/2020-12
 from collections.abc import Mapping
 from typing import Any
 
-from veneer_protocol.openings import EXCLUDED, features_in_words, openers
-from veneer_protocol.request import ChatCompletionRequest, CoreRequest
-from veneer_protocol.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART
+from veneer_protocol.requests.openings import EXCLUDED, features_in_words, openers
+from veneer_protocol.requests.request import ChatCompletionRequest, CoreRequest
+from veneer_protocol.requests.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART
 
 _UNTOLD = (
     "An optional name that is null is as if left out. What a schema cannot say: no name is twice "

@@ -16,8 +16,8 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from veneer_protocol.shapes import As, OneOf, Shape
-from veneer_protocol.strict import NonEmptyString, StrictModel, core_of
+from veneer_protocol.requests.shapes import As, OneOf, Shape
+from veneer_protocol.requests.strict import NonEmptyString, StrictModel, core_of
 
 
 class Breakpoint(TypedDict, total=False):

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from veneer_protocol.messages import ECHOED, CoreMessage
-from veneer_protocol.openings import EXCLUDED, opened
-from veneer_protocol.parts import ECHOED_IN_TEXT, CoreTextPart
-from veneer_protocol.request import ChatCompletionRequest, CoreRequest, StreamOptions
-from veneer_protocol.strict import StrictModel
+from veneer_protocol.requests.messages import ECHOED, CoreMessage
+from veneer_protocol.requests.openings import EXCLUDED, opened
+from veneer_protocol.requests.parts import ECHOED_IN_TEXT, CoreTextPart
+from veneer_protocol.requests.request import ChatCompletionRequest, CoreRequest, StreamOptions
+from veneer_protocol.requests.strict import StrictModel
 
 
 @dataclass(frozen=True)

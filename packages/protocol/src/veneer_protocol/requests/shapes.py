@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from veneer_protocol.openings import EXCLUDED, openers
+from veneer_protocol.requests.openings import EXCLUDED, openers
 
 _LONGEST_NAME_WORTH_A_GUESS = 40
 

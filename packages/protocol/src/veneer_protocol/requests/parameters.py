@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Discriminator, Field, Tag, ValidatorFunctionWrapHandler, WrapValidator
 from typing_extensions import TypedDict
 
-from veneer_protocol.parts import ShapedText
-from veneer_protocol.shapes import OneOf, Shape
-from veneer_protocol.strict import ARRAY, BY_FORM, STRING
-from veneer_protocol.tools import JsonObject, ToolName, object_or_string
+from veneer_protocol.requests.parts import ShapedText
+from veneer_protocol.requests.shapes import OneOf, Shape
+from veneer_protocol.requests.strict import ARRAY, BY_FORM, STRING
+from veneer_protocol.requests.tools import JsonObject, ToolName, object_or_string
 
 _GREATEST_BIAS = 100
 _MOST_PAIRS = 16

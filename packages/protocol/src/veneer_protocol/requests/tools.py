@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Discriminator, Field, Strict, Tag
 from typing_extensions import TypedDict
 
-from veneer_protocol.shapes import OneOf, Shape
+from veneer_protocol.requests.shapes import OneOf, Shape
 
 MOST_TOOLS = 128
 

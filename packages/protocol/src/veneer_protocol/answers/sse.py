@@ -6,7 +6,7 @@ Reference: https://platform.openai.com/docs/api-reference/chat/streaming
 from openai.types.chat import ChatCompletionChunk
 from pydantic import TypeAdapter
 
-from veneer_protocol.encoding import encode_json
+from veneer_protocol.answers.encoding import encode_json
 from veneer_protocol.errors import ApiError
 
 # No `id:`, `event:` or `retry:` lines: the official client fails on an event without data.

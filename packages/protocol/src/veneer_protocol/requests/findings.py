@@ -5,8 +5,8 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from veneer_protocol.errors import InvalidRequestError, shown
-from veneer_protocol.openings import EXCLUDED, features_in_words, words_for
-from veneer_protocol.shapes import Declared
+from veneer_protocol.requests.openings import EXCLUDED, features_in_words, words_for
+from veneer_protocol.requests.shapes import Declared
 
 LONGEST_PARAM = 200
 """Characters of a caller's own naming that an error repeats."""

@@ -13,11 +13,18 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import TypedDict
 
-from veneer_protocol.openings import CORE_ROLES, opened
-from veneer_protocol.parts import CoreTextPart, Part, TextPart
-from veneer_protocol.shapes import As, Shape, check_kind, take
-from veneer_protocol.strict import ARRAY, BY_FORM, STRING, NonEmptyString, StrictModel, core_of
-from veneer_protocol.tools import CalledFunction, ToolCalls
+from veneer_protocol.requests.openings import CORE_ROLES, opened
+from veneer_protocol.requests.parts import CoreTextPart, Part, TextPart
+from veneer_protocol.requests.shapes import As, Shape, check_kind, take
+from veneer_protocol.requests.strict import (
+    ARRAY,
+    BY_FORM,
+    STRING,
+    NonEmptyString,
+    StrictModel,
+    core_of,
+)
+from veneer_protocol.requests.tools import CalledFunction, ToolCalls
 
 
 class PastAudio(TypedDict):

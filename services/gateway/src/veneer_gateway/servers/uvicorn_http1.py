@@ -16,8 +16,8 @@ from veneer_gateway.connection import (
     HeadersTooLargeError,
     MalformedRequestError,
 )
-from veneer_gateway.uvicorn_cycle import Cycle, refusal
-from veneer_gateway.uvicorn_head import check_head
+from veneer_gateway.servers.uvicorn_cycle import Cycle, refusal
+from veneer_gateway.servers.uvicorn_head import check_head
 from veneer_protocol import ApiError
 
 # So that of what has come at once little is parsed while another request is being served.

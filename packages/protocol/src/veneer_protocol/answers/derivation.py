@@ -10,10 +10,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion import Choice
 from pydantic import ValidationError
 
-from veneer_protocol.assembly import SHARED, Assembly
+from veneer_protocol.answers.assembly import SHARED, Assembly
+from veneer_protocol.answers.guard import StreamGuard, check_completion, check_piece
+from veneer_protocol.answers.joining import Length
 from veneer_protocol.features import Feature
-from veneer_protocol.guard import StreamGuard, check_completion, check_piece
-from veneer_protocol.joining import Length
 
 _CHUNKS_BETWEEN_PAUSES = 16
 # What is not declared is refused where the answer leaves, whichever method it came by.

@@ -33,7 +33,7 @@ def find_server(name: ServerName) -> Server:
     """
     # Only the one that serves is loaded, and need be installed.
     try:
-        return cast("Server", import_module(f"veneer_gateway.{name}_server"))
+        return cast("Server", import_module(f"veneer_gateway.servers.{name}"))
     except ImportError as error:
         raise SettingsError(
             f"The server {name} needs {error.name}, which is not installed: "

@@ -15,9 +15,9 @@ from openai.types.chat import (
 from pydantic import AfterValidator, Field, Strict, model_validator
 from pydantic_core import core_schema
 
-from veneer_protocol.messages import CoreMessage, ShapedMessage
-from veneer_protocol.openings import opened
-from veneer_protocol.parameters import (
+from veneer_protocol.requests.messages import CoreMessage, ShapedMessage
+from veneer_protocol.requests.openings import opened
+from veneer_protocol.requests.parameters import (
     Audio,
     LogitBias,
     Metadata,
@@ -27,8 +27,8 @@ from veneer_protocol.parameters import (
     ResponseFormat,
     WebSearchOptions,
 )
-from veneer_protocol.shapes import As, Shape, is_open, undeclared
-from veneer_protocol.strict import (
+from veneer_protocol.requests.shapes import As, Shape, is_open, undeclared
+from veneer_protocol.requests.strict import (
     ARRAY,
     BY_FORM,
     GREATEST_INTEGER,
@@ -38,7 +38,7 @@ from veneer_protocol.strict import (
     core_of,
     disagreement,
 )
-from veneer_protocol.tools import FunctionChoiceOfOld, Functions, ToolChoice, Tools
+from veneer_protocol.requests.tools import FunctionChoiceOfOld, Functions, ToolChoice, Tools
 
 _MOST_CHOICES = 128
 _MOST_LOGPROBS = 20

@@ -13,7 +13,7 @@ from openai.types.chat.chat_completion_chunk import (
 )
 from pydantic import ValidationError
 
-from veneer_protocol.joining import Base64, Fields, Length, given
+from veneer_protocol.answers.joining import Base64, Fields, Length, given
 
 SHARED: Final = {"id", "created", "model", "service_tier", "system_fingerprint"}
 """What a completion and all of its chunks have in common."""

@@ -14,7 +14,7 @@ from openai.types.chat.chat_completion_chunk import (
 )
 from pydantic import BaseModel
 
-from veneer_protocol.answer_parts import broken, require
+from veneer_protocol.answers.parts import broken, require
 from veneer_protocol.features import Feature
 
 _FEATURES = {"function": Feature.TOOLS, "custom": Feature.CUSTOM_TOOLS}

@@ -9,12 +9,12 @@ from typing import Annotated, Any, NoReturn
 import jiter
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from veneer_protocol.agreement import agree
 from veneer_protocol.errors import InvalidRequestError, shown
-from veneer_protocol.findings import JSON_TYPES, LONGEST_PARAM, explained, path_of
-from veneer_protocol.request import ChatCompletionRequest
-from veneer_protocol.shapes import Declared, Shape
-from veneer_protocol.subset import NotOfTheCoreError, parse_core
+from veneer_protocol.requests.agreement import agree
+from veneer_protocol.requests.findings import JSON_TYPES, LONGEST_PARAM, explained, path_of
+from veneer_protocol.requests.request import ChatCompletionRequest
+from veneer_protocol.requests.shapes import Declared, Shape
+from veneer_protocol.requests.subset import NotOfTheCoreError, parse_core
 
 _TWICE = "twice"
 _LONGEST_SEARCHED = 256 * 1024

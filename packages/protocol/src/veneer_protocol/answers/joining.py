@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from veneer_protocol.answer_parts import broken
+from veneer_protocol.answers.parts import broken
 from veneer_protocol.errors import InvalidProviderResponseError
 
 _MEBI = 1024 * 1024

@@ -9,9 +9,9 @@ from importlib import import_module
 import uvicorn
 
 from veneer_gateway.app import Gateway
-from veneer_gateway.listener import BACKLOG, accept_no_more
+from veneer_gateway.servers.listener import BACKLOG, accept_no_more
+from veneer_gateway.servers.uvicorn_http1 import Http1Protocol
 from veneer_gateway.settings import Settings
-from veneer_gateway.uvicorn_http1 import Http1Protocol
 
 _DATE_SECONDS = 1
 _INTERVAL_SECONDS = 0.1
