@@ -14,6 +14,7 @@ from veneer_gateway.testing import running_gateway
 SETTINGS = Settings(host="127.0.0.1", port=0, drain_seconds=1, server="uvicorn")
 STREAM = BODY.replace(b"{", b'{"stream":true,', 1)
 GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+PLAIN = BODY.replace(b"dummy/echo-1", b"plain/one")
 PATIENT = BODY.replace(b"dummy/echo-1", b"patient/one")
 
 
@@ -111,6 +112,30 @@ def test_an_upgrade_that_is_ignored_is_followed_by_the_next_request() -> None:
         answer = exchange(gateway, upgrade + close(upgrade))
 
     assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+@pytest.mark.parametrize("size", [1, 100, 10_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"content-length: %d\r\n\r\n%b" % (len(PLAIN), PLAIN),
+        b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(PLAIN), PLAIN),
+    ],
+    ids=["length", "chunks"],
+)
+def test_the_body_of_an_upgrade_that_is_ignored_is_not_the_next_request(
+    body: bytes, size: int
+) -> None:
+    # So asks the HTTP client of Java, each time.
+    head = CHAT + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n"
+    sent = (head + body) * 2 + close(GET)
+
+    with running_gateway(PlainAdapter(), settings=SETTINGS) as gateway:
+        answer = exchange(
+            gateway, *(sent[begin : begin + size] for begin in range(0, len(sent), size))
+        )
+
+    assert answer.count(b"HTTP/1.1 200 ") == 3
 
 
 def test_thousands_that_come_at_once_are_parsed_by_and_by() -> None:

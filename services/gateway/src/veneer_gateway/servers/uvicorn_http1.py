@@ -137,14 +137,31 @@ class Http1Protocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # A server may ignore it (RFC 9110, section 7.8); what follows is the next request.
-            if rest := bytes(data[upgrade.args[0] :]):
-                self._parse(rest)
+            rest = bytes(data[upgrade.args[0] :])
+            if not self._is_connect():  # Behind which all goes unanswered.
+                rest = self._plain_head() + rest
+                self.parser = httptools.HttpRequestParser(self)
+            self._parse(rest)
         except httptools.HttpParserError as error:
             self._refuse(self._refusal(error))
         else:
             if self._pending_bytes > self._most_bytes:
                 self._refuse(HeadersTooLargeError("The head of the request is too large."))
+
+    def _is_connect(self) -> bool:
+        return self.parser.get_method() == b"CONNECT"
+
+    def _plain_head(self) -> bytes:
+        """Give the head that was read last without its `Upgrade`, and so with its body behind it.
+
+        A server may ignore that header (RFC 9110, section 7.8). The parser would take the body for
+        another protocol, and then for the next request.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self._pending_bytes = 0
+        return b"\r\n".join([*lines, b"", b""])
 
     def _refusal(self, error: httptools.HttpParserError) -> ApiError:
         if isinstance(error.__context__, ApiError):  # By `on_headers_complete`.
@@ -199,7 +216,10 @@ class Http1Protocol(HttpToolsProtocol):
             ApiError: it is refused.
         """
         version = self.parser.get_http_version()
-        check_head(self.url, version, self.headers, is_upgrade=self.parser.should_upgrade())
+        is_upgrade = self.parser.should_upgrade()
+        check_head(self.url, version, self.headers, is_upgrade=is_upgrade)
+        if is_upgrade and not self._is_connect():
+            return  # It will be read once more, without that.
         method = self.parser.get_method().decode("ascii")
         path, _, query = self.url.partition(b"?")
         self.scope |= {
@@ -212,7 +232,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._is_in_head = False
         self._pending_bytes = 0
         self._expect_no_head()
-        is_kept = version == "1.1" and self.parser.should_keep_alive() and method != "CONNECT"
+        is_kept = version == "1.1" and self.parser.should_keep_alive() and not is_upgrade
         self.cycle = self._cycle(self.scope, keep_alive=is_kept and not self._is_stopping)
         self._serve(self.cycle)
 
@@ -223,6 +243,8 @@ class Http1Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect another request."""
+        if self._is_in_head:
+            return  # Of a head that is to be read once more.
         super().on_message_complete()
         self._is_in_head = True
         self._pending_bytes = 0
