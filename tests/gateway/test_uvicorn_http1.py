@@ -2,14 +2,17 @@
 
 import logging
 import socket
+from contextvars import ContextVar
 
 import pytest
+from openai.types.chat import ChatCompletion
 
 from tests.adapters import PatientAdapter, PlainAdapter
 from tests.contract.test_cancellation import SOON, leave, read_until
 from tests.contract.test_raw_http import BODY, CHAT, close, exchange
 from veneer_gateway import Settings
 from veneer_gateway.testing import running_gateway
+from veneer_protocol import ChatCompletionRequest, RequestContext
 
 SETTINGS = Settings(host="127.0.0.1", port=0, drain_seconds=1, server="uvicorn")
 STREAM = BODY.replace(b"{", b'{"stream":true,', 1)
@@ -75,6 +78,38 @@ def test_a_client_that_has_asked_twice_and_leaves_cancels_the_adapter() -> None:
 
         assert adapter.was_cancelled.wait(SOON)
         gateway.wait_for_open_requests(0)
+
+
+def test_a_client_that_asks_again_during_its_stream_and_leaves_cancels_the_adapter() -> None:
+    adapter = PatientAdapter(chunks_before=1)
+
+    with running_gateway(adapter, settings=SETTINGS) as gateway:
+        connection = socket.create_connection((gateway.host, gateway.port), timeout=SOON)
+        connection.sendall(post(STREAM.replace(b"dummy/echo-1", b"patient/one")))
+        read_until(connection, b"word ")
+        connection.sendall(GET)
+        leave(connection, abruptly=False)
+
+        assert adapter.was_cancelled.wait(SOON)
+        gateway.wait_for_open_requests(0)
+
+
+def test_what_an_adapter_knows_of_one_request_does_not_reach_the_next_of_its_connection() -> None:
+    tenant = ContextVar("tenant", default="nobody")
+    seen = []
+
+    class Knowing(PlainAdapter):
+        async def create_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> ChatCompletion:
+            seen.append(tenant.get())
+            tenant.set("somebody")
+            return await super().create_chat_completion(request, context)
+
+    with running_gateway(Knowing(), settings=SETTINGS) as gateway:
+        exchange(gateway, post(PLAIN) * 2 + close(post(PLAIN)))
+
+    assert seen == ["nobody"] * 3
 
 
 def test_a_client_that_goes_on_sending_reads_why_it_is_refused() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 from urllib.parse import unquote
 
@@ -52,6 +53,7 @@ class Http1Protocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._patience: asyncio.TimerHandle | None = None
+        self._context = copy_context()
 
     # The connection.
 
@@ -271,11 +273,10 @@ class Http1Protocol(HttpToolsProtocol):
         self._unanswered.append(cycle)
         if len(self._unanswered) == 1:
             self._start(cycle)
-        else:
-            self.flow.pause_reading()
 
     def _start(self, cycle: Cycle) -> None:
-        task = self.loop.create_task(cycle.run())
+        # The one before may have begun this, and an adapter's context variables are its own.
+        task = self.loop.create_task(cycle.run(), context=self._context.copy())
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
@@ -292,5 +293,5 @@ class Http1Protocol(HttpToolsProtocol):
             self._parse_held()
         if not self._unanswered:
             self._expect_head()
-        if len(self._unanswered) < 2 and not self._held:
+        if not self._held:
             self.flow.resume_reading()
