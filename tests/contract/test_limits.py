@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -156,7 +157,9 @@ def test_silence_is_filled_with_comments_which_are_no_progress() -> None:
     assert "idle_timeout" in events[-1]
 
 
-def test_a_reader_who_stops_reading_is_let_go_in_the_end() -> None:
+def test_a_reader_who_stops_reading_is_let_go_in_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     adapter = TirelessAdapter()
     settings = limited(total_timeout_seconds=0.5, idle_timeout_seconds=0.2, keepalive_seconds=0.1)
 
@@ -166,7 +169,11 @@ def test_a_reader_who_stops_reading_is_let_go_in_the_end() -> None:
 
         assert adapter.was_closed.wait(SOON)
         gateway.wait_for_open_requests(0)
+        # Where he reads on, he learns why.
+        assert b'"code":"total_timeout"' in read_until(connection, b"}}\n\n")
         leave(connection, abruptly=False)
+
+    assert [line for line in caplog.records if line.levelno >= logging.ERROR] == []
 
 
 def test_the_client_is_answered_also_where_the_adapter_swallows_its_cancellation(

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from veneer_gateway.app import Gateway
@@ -22,6 +23,7 @@ class Cycle(RequestResponseCycle):
         self._app = app
         self._is_framed = True
         self._connection = self.transport
+        self._flow = self.flow
 
     async def run(self) -> None:
         """Serve it."""
@@ -34,7 +36,17 @@ class Cycle(RequestResponseCycle):
         self.flow.resume_writing()  # Whoever waits to send finds out, too.
 
     async def send(self, message: Any) -> None:
-        """Send `message`, to a client of HTTP/1.0 without chunks, which it cannot read."""
+        """Send `message`, to a client of HTTP/1.0 without chunks, which it cannot read.
+
+        Who does not read is waited for, but not with the end of the answer: it would never come,
+        and the head of the next one waits for him.
+        """
+        if self.response_started and not message.get("more_body", False):
+            self.flow = _FREE
+        while self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.response_complete:
+            return  # A comment, say, that has waited for too long.
         if message["type"] == "http.response.start":
             if self.scope["http_version"] == "1.0" and not _has_length(message):
                 self._is_framed = self.chunked_encoding = False
@@ -47,7 +59,7 @@ class Cycle(RequestResponseCycle):
             self.is_last = self.is_last or not self.keep_alive
             self.keep_alive = True  # Else the connection would be closed at once.
             await super().send(message)
-            self.transport = self._connection
+            self.transport, self.flow = self._connection, self._flow
 
 
 class _Head:
@@ -67,6 +79,15 @@ class _Head:
             self._head = data
         else:
             self._transport.write(self._head + data)
+
+
+class _Free:
+    """Stands in for the flow of a connection, to write without a wait."""
+
+    write_paused = False
+
+
+_FREE = cast("FlowControl", _Free())
 
 
 def _has_length(message: Any) -> bool:
