@@ -94,6 +94,22 @@ def test_a_client_that_asks_again_during_its_stream_and_leaves_cancels_the_adapt
         gateway.wait_for_open_requests(0)
 
 
+def test_those_that_wait_for_one_that_is_cut_do_not_hold_up_the_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with running_gateway(PatientAdapter(chunks_before=1), settings=SETTINGS) as gateway:
+        connection = socket.create_connection((gateway.host, gateway.port), timeout=SOON)
+        connection.sendall(post(STREAM.replace(b"dummy/echo-1", b"patient/one")) * 5)
+        read_until(connection, b"word ")
+        gateway.begin_to_stop()
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        connection.close()
+
+    assert answer.count(b'"code":"shutting_down"') == 2
+    assert answer.count(b"HTTP/1.1 503 ") == 1
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_what_an_adapter_knows_of_one_request_does_not_reach_the_next_of_its_connection() -> None:
     tenant = ContextVar("tenant", default="nobody")
     seen = []
