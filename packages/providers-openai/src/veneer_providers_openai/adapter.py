@@ -31,6 +31,7 @@ class OpenAIAdapter(ProviderAdapter):
     def __init__(self, upstream: Upstream) -> None:
         self.name = upstream.name
         self.upstream = upstream
+        self.features = upstream.features
 
     async def startup(self) -> None:
         """Make the client; no connection is opened before the first request."""
