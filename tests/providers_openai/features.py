@@ -53,9 +53,15 @@ MODERATION: dict[str, Any] = {"input": MODERATED, "output": MODERATED}
 class Answer:
     """One answer, whole and in chunks, as JSON."""
 
-    def __init__(self, *choices: dict[str, Any], **fields: Any) -> None:
-        """Say `choices`, each a message, its deltas and more; `fields` are those of the answer."""
+    def __init__(
+        self, *choices: dict[str, Any], apart: dict[str, Any] | None = None, **fields: Any
+    ) -> None:
+        """Say `choices`, each a message, its deltas and more; `fields` are those of the answer.
+
+        Fields that are `apart` are in one chunk of a stream only, without choices.
+        """
         self._choices = choices or ({},)
+        self._apart = apart or {}
         self._fields = {"id": "chatcmpl-1", "created": 7, "usage": USAGE, **fields}
 
     def whole(self, model: str) -> dict[str, Any]:
@@ -73,7 +79,7 @@ class Answer:
             }
             for index, choice in enumerate(self._choices)
         ]
-        return self._with(object="chat.completion", model=model, choices=choices)
+        return self._with(object="chat.completion", model=model, choices=choices, **self._apart)
 
     def chunks(self, model: str) -> list[dict[str, Any]]:
         """Give them as they come where the usage is asked for: it is last, and null before."""
@@ -88,8 +94,10 @@ class Answer:
             for index, choice in enumerate(self._choices)
         ]
         kind = {"object": "chat.completion.chunk", "model": model}
+        apart = [self._with(**kind, choices=[], usage=None, **self._apart)] if self._apart else []
         return [
             *(self._with(**kind, choices=[one], usage=None) for one in (*said, *ends)),
+            *apart,
             self._with(**kind, choices=[]),
         ]
 
@@ -227,7 +235,10 @@ ANSWERS: dict[Feature, list[Answer]] = {
             }
         )
     ],
-    Feature.MODERATION: [Answer(moderation=MODERATION)],
+    Feature.MODERATION: [
+        Answer(moderation=MODERATION),
+        Answer(apart={"moderation": MODERATION}),
+    ],
 }
 
 

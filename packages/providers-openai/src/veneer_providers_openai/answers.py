@@ -69,7 +69,7 @@ class AnswerReader:
             # LiteLLM puts the usage beside one more choice, an empty one; Azure's asynchronous
             # filter has such a choice for its results.
             answer["choices"] = choices = left
-        if not answer.get("choices") and not answer.get("usage"):
+        if not any(map(answer.get, ("choices", "usage", "moderation"))):
             return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
         for choice in choices:
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
