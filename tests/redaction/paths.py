@@ -126,4 +126,27 @@ def _upstream() -> Iterator[Ask]:
         for model in ("echo/one", "keyed/one"):
             body = chat(model, stream=bool(stream))
             yield Ask(f"{model}: {status}, {stream}", body=body, extra=(("x-status", str(status)),))
+    opened = {
+        "messages": [
+            {"role": "user", "content": [{"type": "file", "file": {"file_data": secret("user")}}]},
+            {"role": "assistant", "refusal": secret("old")},
+        ],
+        "metadata": {secret("field"): secret("metadata")},
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": secret("name"),
+                    "parameters": {"properties": {secret("field"): {"const": secret("value")}}},
+                },
+            }
+        ],
+    }
+    for status, stream in itertools.product((200, 400, 500), (False, True)):
+        for model in ("echo/one", "keyed/one"):
+            yield Ask(
+                f"{model}: with features, {status}, {stream}",
+                body=chat(model, **opened, stream=stream),
+                extra=(("x-status", str(status)),),
+            )
     yield Ask("no upstream", body=chat("nowhere/one"))
