@@ -11,10 +11,17 @@ EXPECTED: Mapping[str, object] = {
     "second": f"You say: and again. Before, I said: {ANSWER}",
     "person": {"name": "Ann", "age": 7},
     "same_person": {"name": "Ann", "age": 7},
+    "tool": "I hear: sunny in Seoul.",
+    "tool_stream": "I hear: sunny in Seoul.",
+    "schema": {"name": "Ann", "age": 7},
     "by_default": "refused",
     "elsewhere": "TypeError",  # As a browser calls all that it does not let a page read.
 }
 """What each step gives. A stream comes in pieces."""
+
+
+BEYOND = {"tool": "tools", "tool_stream": "streamed tools", "schema": "schemas"}
+"""The steps that ask for more than the core subset, as the table calls them."""
 
 
 @dataclass(frozen=True)
@@ -62,35 +69,43 @@ class Client:
     """What is to be set, besides URL and key, where an adapter takes the core subset only."""
 
 
+_CORE = ("plain", "second", "stream")
+_ALL = (*_CORE, *BEYOND)
 _AI_SDK = Errors("APICallError", "APICallError", "RetryError")
 _INSTRUCTOR = Errors(*["InstructorRetryException"] * 3)
 _LANGCHAIN = Errors("OpenAIAuthenticationError", "OpenAIModelNotFoundError", "OpenAIRateLimitError")
 _PYDANTIC_AI = Errors("ModelAuthenticationError", "ModelNotFoundError", "ModelRateLimitError")
 
 CLIENTS = (
-    Client("openai-python", ("openai>=3,<4",), "openai_python.py"),
-    Client("openai-node", ("openai@6",), "openai_node.mjs"),
+    Client("openai-python", ("openai>=3,<4",), "openai_python.py", steps=_ALL),
+    Client("openai-node", ("openai@6",), "openai_node.mjs", steps=_ALL),
     Client(
         "openai-browser",
         ("openai@6",),
         "browser.html",
-        steps=("plain", "second", "stream", "elsewhere"),
+        steps=(*_ALL, "elsewhere"),
         needs="`VENEER_CORS_ORIGINS` at the gateway, `dangerouslyAllowBrowser`",
     ),
     Client(
         "langchain-python",
         ("langchain-openai>=1,<2", "langchain-tests>=1,<2"),
         "langchain_python.py",
+        steps=_ALL,
         errors=_LANGCHAIN,
         tests="langchain_standard.py",
         needs="`stream_usage=True`, where the usage of streams is wanted",
     ),
-    Client("langchain-node", ("@langchain/openai@1", "@langchain/core@1"), "langchain_node.mjs"),
+    Client(
+        "langchain-node",
+        ("@langchain/openai@1", "@langchain/core@1"),
+        "langchain_node.mjs",
+        steps=_ALL,
+    ),
     Client(
         "ai-sdk-openai",
         ("@ai-sdk/openai@3", "ai@6"),
         "ai_sdk_openai.mjs",
-        steps=("plain", "second", "stream", "by_default"),
+        steps=(*_ALL, "by_default"),
         errors=_AI_SDK,
         needs="`.chat()`, as its default is the Responses API",
     ),
@@ -98,12 +113,15 @@ CLIENTS = (
         "ai-sdk-openai-compatible",
         ("@ai-sdk/openai-compatible@2", "ai@6"),
         "ai_sdk_compatible.mjs",
+        steps=_ALL,
         errors=_AI_SDK,
+        needs="`supportsStructuredOutputs`, for schemas",
     ),
     Client(
         "pydantic-ai",
         ("pydantic-ai-slim[openai]>=2,<3",),
         "pydantic_ai_agent.py",
+        steps=_ALL,
         errors=_PYDANTIC_AI,
         needs="`OpenAIChatModel`",
     ),
@@ -111,13 +129,15 @@ CLIENTS = (
         "openai-agents",
         ("openai-agents>=0.24,<1",),
         "openai_agents.py",
+        steps=_ALL,
         needs="`OpenAIChatCompletionsModel`; `set_tracing_disabled(True)`, as traces go to OpenAI",
     ),
     Client(
         "litellm",
-        ("litellm>=1.100,<2",),
+        ("litellm>=1.100,<2", "mcp"),
         "litellm_sdk.py",
-        needs="`openai/` before the model",
+        steps=_ALL,
+        needs="`openai/` before the model; `mcp` installed, for tools",
     ),
     Client(
         "llm",
@@ -138,9 +158,9 @@ CLIENTS = (
         "instructor",
         ("instructor>=1.17,<2",),
         "instructor_client.py",
-        steps=("person", "same_person", "by_default"),
+        steps=("person", "same_person", "by_default", "schema"),
         errors=_INSTRUCTOR,
         hangs_up=HangUp.NO_STREAMS,
-        needs="`Mode.MD_JSON`, as its default is tools",
+        needs="`Mode.MD_JSON` where there are no tools, as its default is these",
     ),
 )

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from tests.clients.matrix import Client
+from tests.clients.matrix import BEYOND, Client
 from tests.clients.trial import Result
 
 PAGE = Path(__file__).parents[2] / "docs/reference/clients.md"
-_HEAD = """\
-| client | version | sends on its own | 401, 404, 429 become | after a 429 | hangs up | needs |
-| --- | --- | --- | --- | --- | --- | --- |
-"""
+_COLUMNS = (
+    *("client", "version", "sends on its own", "401, 404, 429 become", "after a 429", "hangs up"),
+    *("beyond the core", "needs"),
+)
+_HEAD = f"| {' | '.join(_COLUMNS)} |\n|{' --- |' * len(_COLUMNS)}\n"
 
 
 def rows(page: str) -> list[str]:
@@ -51,4 +52,5 @@ def known(client: Client) -> tuple[str, ...]:
     kinds = dict.fromkeys((client.errors.on_401, client.errors.on_404, client.errors.on_429))
     again = "waits and asks again" if client.tries > 1 else "does not ask again"
     errors = ", ".join(f"`{kind}`" for kind in kinds)
-    return errors, again, str(client.hangs_up), client.needs or "nothing"
+    beyond = ", ".join(words for step, words in BEYOND.items() if step in client.steps)
+    return errors, again, str(client.hangs_up), beyond or "not tried", client.needs or "nothing"

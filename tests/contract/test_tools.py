@@ -160,6 +160,19 @@ def test_what_tools_gave_goes_back_and_is_answered(client: OpenAI, is_streamed: 
     assert text == "Sunny Rainy "
 
 
+# It hangs what it has parsed on the message, and keeps the positions of the calls.
+def test_the_message_of_the_clients_helper_goes_back_as_it_is(client: OpenAI) -> None:
+    with client.chat.completions.stream(model=MODEL, messages=[QUESTION], tools=[TOOL]) as stream:
+        message = stream.get_final_completion().choices[0].message
+    history: list[Any] = [QUESTION, message]
+    for call in message.tool_calls or ():
+        history.append({"role": "tool", "tool_call_id": call.id, "content": "Sunny"})
+
+    answer = client.chat.completions.create(model=MODEL, messages=history, tools=[TOOL])
+
+    assert answer.choices[0].message.content == "Sunny Sunny "
+
+
 @pytest.mark.parametrize("tools", [[TOOL], []])
 def test_each_of_several_choices_is_whole(
     client: OpenAI, tools: list[ChatCompletionToolParam]

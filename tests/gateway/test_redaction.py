@@ -1,13 +1,20 @@
 """What is taken out of an adapter's words, and what stays readable."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from tests.protocol.features import FLAT, ask, body
+from tests.protocol.strategies import Path, places, replaced
 from veneer_gateway.redaction import HIDDEN, Redaction
-from veneer_protocol import ChatCompletionRequest, Headers
+from veneer_protocol import ChatCompletionRequest, Feature, Headers, InvalidRequestError
 
 PASSWORD = "The password is: correct horse"
+NAME = "correct_horse_battery"
+"""A password that may be the name of a tool, too."""
 
 
 def redaction(text: str, **fields: object) -> Redaction:
@@ -116,3 +123,52 @@ def test_what_features_open_is_hidden_too(fields: dict[str, object]) -> None:
 
     assert PASSWORD not in hide(f"cannot read {PASSWORD}")
     assert hide("max_completion_tokens") == "max_completion_tokens"
+
+
+@pytest.mark.parametrize("feature", Feature)
+def test_wherever_a_feature_lets_a_caller_write_what_it_likes_that_is_hidden(
+    feature: Feature,
+) -> None:
+    shown = []
+
+    for path, chat in free_texts(feature):
+        hide = Redaction(Headers([]))
+        hide.chat = chat
+        if NAME in hide(f"cannot read {NAME}"):
+            shown.append(path)
+
+    assert shown == []
+
+
+def test_such_places_are_many() -> None:
+    written = {path[-1] for feature in Feature for path, _ in free_texts(feature)}
+
+    assert {"arguments", "data", "description", "file_data", "input", "url", "voice"} <= written
+    assert {"definition", "id", "prompt_cache_key", "refusal", "safety_identifier"} <= written
+    # In place of these a name of the caller's own.
+    assert {"x", "k" * 64, "properties"} <= written
+
+
+def free_texts(feature: Feature) -> Iterator[tuple[Path, ChatCompletionRequest]]:
+    """Give the places of the feature's examples that may hold any text, with a request that does.
+
+    A place in an object whose name may be any, too.
+    """
+    examples = [fields for each, fields, _ in FLAT if each is feature]
+    for example in examples:
+        for path, value in places(json.loads(body(**example))):
+            for changed in changes(json.loads(body(**example)), path, value):
+                with suppress(InvalidRequestError):
+                    yield path, ask(frozenset(Feature), **changed)
+
+
+def changes(document: Any, path: Path, value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, str):
+        for text in (NAME, f"https://example.com/{NAME}"):
+            yield replaced(document, path, text)  # type: ignore[misc]  # It is an object still.
+    if path and isinstance(path[-1], str):
+        holder: Any = document
+        for step in path[:-1]:
+            holder = holder[step]
+        renamed = {NAME if name == path[-1] else name: item for name, item in holder.items()}
+        yield replaced(document, path[:-1], renamed)  # type: ignore[misc]

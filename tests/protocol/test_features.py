@@ -86,6 +86,19 @@ def test_what_is_opened_is_a_request_of_the_sdk(
     assert SDK.validate_python(arguments)["model"] == "one"
 
 
+@pytest.mark.parametrize("call", [CALL, CUSTOM_CALL])
+@pytest.mark.parametrize("value", [None, 1, {"x": [1]}])
+def test_what_the_official_clients_hang_on_a_call_is_dropped(
+    call: dict[str, Any], value: object
+) -> None:
+    kind = call["type"]
+    echo = {"parsed_arguments": value} if kind == "function" else {}
+
+    request = ask(ALL, **called(call | {"index": value, kind: call[kind] | echo}))
+
+    assert request == ask(ALL, **called(call))
+
+
 TOGETHER = st.lists(st.sampled_from(FLAT), max_size=8)
 
 
@@ -198,7 +211,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     # Calls.
     (called(CALL | {"id": None}), "messages[1].tool_calls[0].id", MISSING),
-    (called(CALL | {"index": 0}), "messages[1].tool_calls[0].index", UNKNOWN),
+    (called(CALL | {"idx": 0}), "messages[1].tool_calls[0].idx", UNKNOWN),
     (called(CALL | {"type": "x"}), "messages[1].tool_calls[0].type", VALUE),
     (
         called(CALL | {"function": {"name": 1, "arguments": ""}}),

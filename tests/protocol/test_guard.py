@@ -119,6 +119,28 @@ def test_usage_that_nobody_asked_for_is_not_sent(on_the_last_chunk: bool) -> Non
     assert not [each for each in sent if "usage" in each.model_fields_set]
 
 
+@pytest.mark.parametrize("include_usage", [False, True])
+@pytest.mark.parametrize("is_beside_the_usage", [False, True])
+def test_what_moderation_found_is_sent_once_where_it_comes_without_choices(
+    include_usage: bool, is_beside_the_usage: bool
+) -> None:
+    found = {"input": {"type": "error", "code": "c", "message": "m"}}
+    counted = {"usage": usage(1, 2).model_dump()} if is_beside_the_usage else {}
+    fields = {**CHUNK, "choices": [], "moderation": {**found, "output": found["input"]}, **counted}
+
+    *_, last = passed(
+        [
+            chunk(choice(content="a", finish_reason="stop")),
+            ChatCompletionChunk.model_validate(fields),
+        ],
+        include_usage=include_usage,
+    )
+
+    is_counted = include_usage and is_beside_the_usage
+    assert (last.choices, last.usage) == ([], usage(1, 2) if is_counted else None)
+    assert last.model_dump()["moderation"]["input"]["code"] == "c"
+
+
 def test_running_usage_is_sent_once_with_its_last_count() -> None:
     chunks = [chunk(choice(content="a"), usage=usage(1, count)) for count in (1, 2)]
 

@@ -59,6 +59,7 @@ EXCLUDED = [
 ]
 ECHOED = [
     ("messages[0].", "provider_specific_fields", {"refusal": None, "citations": [1]}),
+    ("messages[0].", "parsed", {"x": 1}),
     ("messages[0].content[0].", "role", "user"),
 ]
 

@@ -184,3 +184,27 @@ def test_litellms_usage_beside_an_empty_choice_ends_the_stream_well() -> None:
 def test_more_text_after_the_finish_reason_is_not_swept_away() -> None:
     with pytest.raises(InvalidProviderResponseError, match="went on"):
         guarded(chunk("hello"), chunk(reason="stop"), chunk("more"))
+
+
+def of(index: int, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+    return {**chunk(), "choices": [{"index": index, "delta": delta, "finish_reason": reason}]}
+
+
+def test_each_of_several_choices_has_its_own_end() -> None:
+    answers, guard = AnswerReader("up/one", None, choices=2), StreamGuard(choices=2)
+    finished = []
+
+    for value in (
+        of(0, {"content": "a"}),
+        of(0, {}, "stop"),
+        of(0, {}),
+        of(1, {"content": "b"}),
+        of(1, {}, "length"),
+        of(0, {}),
+    ):
+        if (given := answers.chunk(value)) is not None:
+            guard.check(given)
+        finished.append(answers.is_finished)
+
+    assert finished == [False, False, False, False, True, True]
+    assert guard.end() is None

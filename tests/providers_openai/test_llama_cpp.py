@@ -1,16 +1,19 @@
 """A server that others wrote: llama.cpp's, with a real model of no weight worth the name."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import httpx2
 import pytest
-from openai import AsyncOpenAI, AuthenticationError, InternalServerError
-from openai.types.chat import ChatCompletionMessageParam
+from openai import AsyncOpenAI, AuthenticationError, BadRequestError, InternalServerError
+from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
+from pydantic import BaseModel
 
 from tests.checkout import environment
 from veneer_gateway.testing import running_gateway
@@ -21,6 +24,19 @@ PACKAGES = ["gguf==0.19.0", "numpy>=2,<3", "xllamacpp==2026.10.11549"]
 KEY = "sk-of-llama"
 SERVER = Path(__file__).parent / "scripts/llama_server.py"
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
+TOOL: ChatCompletionFunctionToolParam = {
+    "type": "function",
+    "function": {
+        "name": "look_up",
+        "parameters": {
+            "type": "object",
+            "properties": {"x": {"enum": ["a", "b"]}},
+            "required": ["x"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
 
 
 def run(*command: str) -> None:
@@ -165,6 +181,130 @@ async def test_when_its_address_is_wrong_the_caller_is_told_more_than_not_found(
     async with asking(f"{llama}/no/such/path") as client:
         with pytest.raises(Exception, match="The upstream says: File Not Found"):
             await client.chat.completions.create(model="llama/tiny", messages=HELLO)
+
+
+async def test_it_calls_a_tool_and_hears_what_that_gave(llama: str) -> None:
+    async with asking(f"{llama}/v1") as client:
+        asked = await client.chat.completions.create(
+            model="llama/tiny", messages=HELLO, tools=[TOOL], parallel_tool_calls=False
+        )
+        message = asked.choices[0].message
+        assert message.tool_calls is not None
+        (call,) = message.tool_calls
+        history: list[Any] = [
+            *HELLO,
+            message,
+            {"role": "tool", "tool_call_id": call.id, "content": "found"},
+        ]
+        answer = await client.chat.completions.create(
+            model="llama/tiny", messages=history, tools=[TOOL]
+        )
+
+    assert asked.choices[0].finish_reason == "tool_calls"
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == ("look_up", {"x": "a"})
+    # It reads a tool's answer as the end of a turn: it would call once more after a user's.
+    assert answer.choices[0].message.content == "Hello from a tiny model"
+
+
+async def test_it_calls_a_tool_in_pieces(llama: str) -> None:
+    async with (
+        asking(f"{llama}/v1") as client,
+        client.chat.completions.stream(model="llama/tiny", messages=HELLO, tools=[TOOL]) as stream,
+    ):
+        pieces = [
+            event.arguments_delta
+            async for event in stream
+            if event.type == "tool_calls.function.arguments.delta"
+        ]
+        answer = await stream.get_final_completion()
+
+    calls = answer.choices[0].message.tool_calls
+    assert calls is not None
+    (call,) = calls
+    assert len(pieces) > 1
+    assert json.loads("".join(pieces)) == json.loads(call.function.arguments) == {"x": "a"}
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+async def test_it_keeps_to_a_schema(llama: str) -> None:
+    class Found(BaseModel):
+        x: Literal["a", "b"]
+
+    async with asking(f"{llama}/v1") as client:
+        answer = await client.chat.completions.parse(
+            model="llama/tiny", messages=HELLO, response_format=Found, seed=1
+        )
+
+    found = answer.choices[0].message.parsed
+    assert found is not None
+    assert found.x in {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [TOOL]},
+        {"tools": [TOOL], "tool_choice": "required"},
+        {"response_format": {"type": "json_object"}, "max_tokens": 9},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}},
+        {"logprobs": True, "top_logprobs": 3},
+        {"n": 2},
+        {"frequency_penalty": 1, "presence_penalty": -1, "max_tokens": 9},
+        {"logit_bias": {"260": -100}, "max_tokens": 9},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_it_answers_comes_through_in_every_field(llama: str, fields: dict[str, Any]) -> None:
+    upstream = Upstream(name="llama", base_url=f"{llama}/v1")
+    body = {"messages": HELLO, "seed": 1, "max_tokens": 40, **fields}
+
+    with running_gateway(OpenAIAdapter(upstream)) as gateway:
+        for stream in (False, True):
+            asked = {**body, "stream": stream}
+            theirs = said(f"{llama}/v1", {**asked, "model": "tiny"})
+            ours = said(f"{gateway.url}/v1", {**asked, "model": "llama/tiny"})
+
+            assert ours == theirs
+            assert ours[0]["choices"]
+
+
+def said(url: str, body: dict[str, Any]) -> list[Any]:
+    """Give what is answered, in one piece or more, without what is never the same twice."""
+    response = httpx2.post(
+        f"{url}/chat/completions", json=body, headers={"authorization": f"Bearer {KEY}"}
+    )
+    assert response.status_code == 200, response.text
+    lines = response.text.splitlines()
+    events = [line.removeprefix("data: ") for line in lines if line and line != "data: [DONE]"]
+    return [_lasting(json.loads(event)) for event in events]
+
+
+def _lasting(value: Any) -> Any:
+    """Leave out ids, times, what its cache did, and null, which is as if left out."""
+    if isinstance(value, dict):
+        passing = {"created", "id", "model", "prompt_tokens_details", "timings"}
+        return {
+            name: _lasting(item)
+            for name, item in value.items()
+            if name not in passing and item is not None
+        }
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+async def test_what_it_does_not_take_it_says_itself(llama: str) -> None:
+    image: list[ChatCompletionMessageParam] = [
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+        }
+    ]
+
+    async with asking(f"{llama}/v1") as client:
+        with pytest.raises(BadRequestError, match="Field 'n'"):
+            await client.chat.completions.create(model="llama/tiny", messages=HELLO, n=7)
+        with pytest.raises(InternalServerError, match="image input is not supported"):
+            await client.chat.completions.create(model="llama/tiny", messages=image)
 
 
 def test_it_is_llama_cpp(llama: str) -> None:

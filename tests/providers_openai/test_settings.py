@@ -3,7 +3,8 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from veneer_providers_openai import SettingsError, Upstream
+from veneer_protocol import Feature
+from veneer_providers_openai import OpenAIAdapter, SettingsError, Upstream
 
 URL = "http://localhost:8000/v1"
 
@@ -32,6 +33,7 @@ def test_every_setting_has_its_variable() -> None:
         A_BASE_URL=URL,
         A_API_KEY="sk-1",
         A_MODELS="one, two/three,",
+        A_FEATURES="tools, json_schema,",
         A_TIMEOUT_SECONDS="30",
         A_CONNECT_TIMEOUT_SECONDS="0.5",
         A_MAX_CONNECTIONS="7",
@@ -44,6 +46,7 @@ def test_every_setting_has_its_variable() -> None:
         base_url=URL,
         api_key=SecretStr("sk-1"),
         models=("one", "two/three"),
+        features=frozenset({Feature.TOOLS, Feature.JSON_SCHEMA}),
         timeout_seconds=30,
         connect_timeout_seconds=0.5,
         max_connections=7,
@@ -66,6 +69,39 @@ def test_a_variable_belongs_to_the_longest_name_that_it_fits() -> None:
 
     assert (short.name, short.models_timeout_seconds, short.timeout_seconds) == ("a", 4, 600)
     assert (long.name, long.models_timeout_seconds, long.timeout_seconds) == ("a-models", 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "features"),
+    [
+        ("", set(Feature)),
+        ("all", set(Feature)),
+        (" none ", set()),
+        ("seed", {"seed"}),
+        ("seed,tools , seed", {"seed", "tools"}),
+    ],
+)
+def test_features_are_all_or_none_or_those_that_are_named(value: str, features: set[str]) -> None:
+    (upstream,) = read(A_BASE_URL=URL, A_FEATURES=value)
+
+    assert upstream.features == features
+    assert OpenAIAdapter(upstream).features_of("any") == features
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("tool", "'tool' is no feature, but 'tools' is."),
+        ("seed,json-schema", "'json-schema' is no feature, but 'json_schema' is."),
+        ("SEED", "'SEED' is no feature, write all, none, or of tools, custom_tools, "),
+        ("none,seed", "'none' is no feature, write all, none, or of tools, custom_tools, "),
+        (",", "',' is no feature, write all, none, or of tools, custom_tools, "),
+    ],
+)
+def test_what_is_no_feature_is_told_with_what_would_do(value: str, advice: str) -> None:
+    message = refusal(A_BASE_URL=URL, A_FEATURES=value)
+
+    assert message.startswith(f"VENEER_OPENAI_A_FEATURES={value!r} is no good: {advice}")
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

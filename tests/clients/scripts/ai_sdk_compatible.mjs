@@ -4,4 +4,4 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { tell } from "./ai_sdk.mjs";
 
 const { VENEER_URL: baseURL, VENEER_KEY: apiKey } = process.env;
-await tell(createOpenAICompatible({ name: "veneer", baseURL, apiKey }));
+await tell(createOpenAICompatible({ name: "veneer", baseURL, apiKey, supportsStructuredOutputs: true }));

@@ -2,8 +2,10 @@
 
 export const WORDS = "clients/words";
 export const ENDLESS = "clients/endless";
+export const HELPER = "clients/helper";
 export const HELLO = "hello there";
 export const AGAIN = "and again";
+export const WEATHER = "How is the weather?";
 
 /** Does all of it; gives what came of it. `steps` are `plain`, `second`, `stream` and so on. */
 export async function askAll(url, key, { fail, leave, ...steps }) {

@@ -11,8 +11,10 @@ KEY = os.environ["VENEER_KEY"]
 
 WORDS = "clients/words"
 ENDLESS = "clients/endless"
+HELPER = "clients/helper"
 HELLO = "hello there"
 AGAIN = "and again"
+WEATHER = "How is the weather?"
 
 
 def tell(

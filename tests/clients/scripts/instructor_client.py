@@ -1,7 +1,7 @@
 """Instructor, in the mode that asks for JSON in words."""
 
 import instructor
-from asking import AGAIN, HELLO, KEY, URL, tell
+from asking import AGAIN, HELLO, HELPER, KEY, URL, tell
 from openai import OpenAI
 from pydantic import BaseModel
 
@@ -44,8 +44,16 @@ def by_default() -> str:
     return f"answered: {found!r}"
 
 
+def schema() -> dict[str, object]:
+    """Ask so where that is taken: it forces a call of a tool."""
+    found = instructor.from_openai(official).create(
+        model=HELPER, messages=history[:1], response_model=Person, max_retries=1
+    )
+    return found.model_dump()
+
+
 def fail(model: str) -> object:
     return ask(history[:1], model)
 
 
-tell(person=person, same_person=same_person, by_default=by_default, fail=fail)
+tell(person=person, same_person=same_person, by_default=by_default, schema=schema, fail=fail)

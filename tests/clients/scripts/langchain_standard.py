@@ -1,12 +1,12 @@
-"""LangChain's own integration tests for chat models, as far as the core subset goes."""
+"""LangChain's own integration tests for chat models, of the core subset and of more."""
 
-from asking import KEY, URL, WORDS
+from asking import HELPER, KEY, URL, WORDS
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 
-class TestVeneer(ChatModelIntegrationTests):
+class TestCore(ChatModelIntegrationTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatOpenAI
@@ -27,3 +27,17 @@ class TestVeneer(ChatModelIntegrationTests):
     @property
     def supports_json_mode(self) -> bool:
         return False
+
+
+class TestBeyond(ChatModelIntegrationTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatOpenAI
+
+    @property
+    def chat_model_params(self) -> dict[str, object]:
+        return {"model": HELPER, "base_url": URL, "api_key": KEY, "stream_usage": True}
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True

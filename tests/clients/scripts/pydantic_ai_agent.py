@@ -2,8 +2,9 @@
 
 import asyncio
 
-from asking import AGAIN, ENDLESS, HELLO, KEY, URL, WORDS, tell
+from asking import AGAIN, ENDLESS, HELLO, HELPER, KEY, URL, WEATHER, WORDS, tell
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -12,9 +13,18 @@ from pydantic_ai.providers.openai import OpenAIProvider
 history: list[ModelMessage] = []
 
 
-def agent(model: str = WORDS) -> Agent:
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+def agent(model: str = WORDS, **options: object) -> Agent:
     client = AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=1)
-    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client)))
+    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client)), **options)
+
+
+def get_weather(city: str) -> str:
+    return f"sunny in {city}"
 
 
 def plain() -> str:
@@ -35,6 +45,23 @@ def stream() -> list[str]:
     return asyncio.run(read())
 
 
+def tool() -> str:
+    return agent(HELPER, tools=[get_weather]).run_sync(WEATHER).output
+
+
+def tool_stream() -> str:
+    async def read() -> str:
+        async with agent(HELPER, tools=[get_weather]).run_stream(WEATHER) as result:
+            return await result.get_output()
+
+    return asyncio.run(read())
+
+
+def schema() -> dict[str, object]:
+    """Ask for a type; by default, that is a tool that must be called."""
+    return agent(HELPER, output_type=Person).run_sync(HELLO).output.model_dump()
+
+
 def leave() -> None:
     async def begin() -> None:
         async with agent(ENDLESS).run_stream(HELLO) as result:
@@ -49,4 +76,13 @@ def fail(model: str) -> object:
     return agent(model).run_sync(HELLO)
 
 
-tell(plain=plain, second=second, stream=stream, leave=leave, fail=fail)
+tell(
+    plain=plain,
+    second=second,
+    stream=stream,
+    tool=tool,
+    tool_stream=tool_stream,
+    schema=schema,
+    leave=leave,
+    fail=fail,
+)

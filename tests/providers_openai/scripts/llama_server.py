@@ -13,22 +13,33 @@ import xllamacpp  # type: ignore[import-not-found]
 WORDS = ["▁Hello", "▁from", "▁a", "▁tiny", "▁model"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 UNKNOWN, BEGIN, END = range(3)
-TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
+CALL = ['<tool_call>{"name":▁"look_up",▁"arguments":▁{"x":', '▁"a"}}', "</tool_call>"]
+# The exclamation mark in which a prompt with tools ends.
+CALL_FOR = "<0x21>"
+TEMPLATE = (
+    "{% for tool in tools or [] %}{{ tool | tojson }}\n{% endfor %}"
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}"
+    "{% for call in m['tool_calls'] or [] %}"
+    """<tool_call>{"name": {{ call['function']['name'] | tojson }}, """
+    """"arguments": {{ call['function']['arguments'] | tojson }}}</tool_call>"""
+    "{% endfor %}\n{% endfor %}"
+    "assistant{% if tools and messages[-1]['role'] == 'user' %}!{% else %}:{% endif %}"
+)
 WIDTH = 288  # As many as tokens, for each has a dimension of its own, and a multiple of 32.
 
 
 def write_model(path: str) -> None:
-    """Write a model that says WORDS and ends, whatever it is told.
+    """Write a model that says WORDS and ends, whatever it is told, or CALL where that is asked for.
 
     Each token is a unit vector; attention and feed-forward add nothing; the output layer sends
     each word to the next and all else to the first.
     """
-    tokens = ["<unk>", "<s>", "</s>", *BYTES, *WORDS]
+    tokens = ["<unk>", "<s>", "</s>", *BYTES, *WORDS, *CALL]
     kinds = [
         gguf.TokenType.UNKNOWN,
         *[gguf.TokenType.CONTROL] * 2,
         *[gguf.TokenType.BYTE] * len(BYTES),
-        *[gguf.TokenType.NORMAL] * len(WORDS),
+        *[gguf.TokenType.NORMAL] * len(WORDS + CALL),
     ]
     rest = WIDTH - len(tokens)
     tokens += [f"<rest {number}>" for number in range(rest)]
@@ -56,7 +67,8 @@ def write_model(path: str) -> None:
     said = [*map(tokens.index, WORDS), END]
     output = numpy.zeros((WIDTH, WIDTH), numpy.float32)
     output[said[0], :] = 1
-    for word, following in pairwise(said):
+    called = [*map(tokens.index, [CALL_FOR, *CALL]), END]
+    for word, following in [*pairwise(said), *pairwise(called)]:
         output[:, word] = 0
         output[following, word] = 1
     writer.add_tensor("token_embd.weight", numpy.eye(WIDTH, dtype=numpy.float32))
@@ -80,7 +92,8 @@ def main(path: str, key: str) -> None:
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.model_alias = ["tiny"]
-    params.n_ctx = 512
+    params.n_ctx = 1024
+    params.n_parallel = 2
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [key]

@@ -31,6 +31,7 @@ class OpenAIAdapter(ProviderAdapter):
     def __init__(self, upstream: Upstream) -> None:
         self.name = upstream.name
         self.upstream = upstream
+        self.features = upstream.features
 
     async def startup(self) -> None:
         """Make the client; no connection is opened before the first request."""
@@ -98,7 +99,7 @@ class OpenAIAdapter(ProviderAdapter):
         if not request.model_name or (served is not None and request.model_name not in served):
             raise ModelNotFoundError(request.model)
         call = Call(self.upstream, self.upstream_headers(context), request.model)
-        return call, AnswerReader(request.model, served)
+        return call, AnswerReader(request.model, served, request.n or 1)
 
     async def _fetch_models(self, headers: Headers) -> Models:
         seconds = self.upstream.models_timeout_seconds

@@ -28,19 +28,25 @@ _FINISH_REASONS: Mapping[str, str | None] = {
 class AnswerReader:
     """Reads the answer to one request, whole or in chunks."""
 
-    def __init__(self, asked: str, served: Collection[str] | None) -> None:
+    def __init__(self, asked: str, served: Collection[str] | None, choices: int = 1) -> None:
         """Read the answer of the model `asked`, of an upstream that serves only `served`, if any.
 
         Args:
             asked: as the caller named it, prefix included.
             served: names without prefix; None is all that the upstream has.
+            choices: how many were asked for.
         """
         self._asked = asked
         self._prefix = asked.partition("/")[0]
         self._served = served
         self._id: object = None
-        self.is_finished = False
-        """Whether a chunk had a finish reason."""
+        self._due = choices
+        self._ended: set[int] = set()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether each choice of a stream had a finish reason."""
+        return len(self._ended) >= self._due
 
     def completion(self, value: object) -> ChatCompletion:
         """Give a whole answer.
@@ -58,18 +64,22 @@ class AnswerReader:
         """
         answer = self._mended(value)
         choices = _choices(answer)
-        if self.is_finished and not any(map(_says_something, choices)):
+        left = [each for each in choices if _says_something(each) or not self._has_ended(each)]
+        if len(left) < len(choices):
             # LiteLLM puts the usage beside one more choice, an empty one; Azure's asynchronous
             # filter has such a choice for its results.
-            answer["choices"] = []
-        if not answer.get("choices") and not answer.get("usage"):
+            answer["choices"] = choices = left
+        if not any(map(answer.get, ("choices", "usage", "moderation"))):
             return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
         for choice in choices:
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
             choice["index"] = 0 if choice.get("index") is None else choice["index"]
         answer["id"] = self._id = answer.get("id") or self._id or f"chatcmpl-{uuid4().hex}"
-        self.is_finished |= any(choice.get("finish_reason") for choice in choices)
+        self._ended |= {_index(choice) for choice in choices if choice.get("finish_reason")}
         return _built(ChatCompletionChunk, answer)
+
+    def _has_ended(self, choice: dict[str, Any]) -> bool:
+        return _index(choice) in self._ended
 
     def _mended(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -91,6 +101,11 @@ class AnswerReader:
 def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
     choices = answer.get("choices")
     return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+
+
+def _index(choice: dict[str, Any]) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _says_something(choice: dict[str, Any]) -> bool:

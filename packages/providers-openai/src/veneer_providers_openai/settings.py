@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Self
 
 import httpx2
@@ -15,9 +16,12 @@ from pydantic import (
     ValidationError,
 )
 
+from veneer_protocol import Feature
+
 _PREFIX = "VENEER_OPENAI_"
 _NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*", re.ASCII)
 _KEY = re.compile(r"[!-~]+", re.ASCII)
+_KNOWN = ", ".join(Feature)
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -50,6 +54,20 @@ def _names(value: Any) -> Any:
     return [name for part in value.split(",") if (name := part.strip())]
 
 
+def _features(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    names = _names(value)
+    if names in (["all"], ["none"]):
+        return [*Feature] if names == ["all"] else []
+    for name in names or [value]:
+        if name not in {*Feature}:
+            near = get_close_matches(name, map(str, Feature), n=1)
+            advice = f"but {near[0]!r} is" if near else f"write all, none, or of {_KNOWN}"
+            raise ValueError(f"{name!r} is no feature, {advice}")
+    return names
+
+
 class SettingsError(Exception):
     """A variable is malformed or belongs to no upstream; the message names it."""
 
@@ -76,6 +94,11 @@ class Upstream(BaseModel):
         | None
     ) = None
     """`MODELS`: the models to serve, comma-separated; without it, those that it lists."""
+    features: Annotated[frozenset[Feature], BeforeValidator(_features)] = frozenset(Feature)
+    """`FEATURES`: what it is asked for beyond the core subset: `all`, `none`, or features by name.
+
+    Without it all, for the upstream knows best, and says itself what it does not take.
+    """
     timeout_seconds: Seconds = 600
     """`TIMEOUT_SECONDS`: how long it may be silent."""
     connect_timeout_seconds: Seconds = 5

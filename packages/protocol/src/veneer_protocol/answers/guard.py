@@ -120,14 +120,17 @@ class StreamGuard:
         if self._last is not None and chunk.id != self._last.id:
             raise broken_stream(f"changed its id from {self._last.id!r} to {chunk.id!r}")
         self._last = chunk
-        if chunk.usage is not None:
+        if is_counted := chunk.usage is not None:
             chunk = self._without_usage(chunk)
         given: object = chunk.choices
         if not given:
-            return None
-        if not isinstance(given, list) or len(given) > len(self._choices):
+            # What moderation found may come so; beside the usage, if that is sent, at the end.
+            if not _is_moderated(chunk) or (is_counted and self._include_usage):
+                return None
+            chunk = chunk.model_copy(update={"choices": []})
+        elif not isinstance(given, list) or len(given) > len(self._choices):
             raise _other_choices(len(self._choices))
-        if len(given) == 1:
+        elif len(given) == 1:
             if (legal := self._legal_choice(given[0])) is not given[0]:
                 chunk = chunk.model_copy(update={"choices": [legal]})
         else:
@@ -179,6 +182,10 @@ def _indices(choices: Sequence[object]) -> set[object]:
 def _other_choices(due: int) -> InvalidProviderResponseError:
     asked = "the one choice, of index 0, that was" if due == 1 else f"the {due} choices that were"
     return InvalidProviderResponseError(f"The provider's answer does not have {asked} asked for.")
+
+
+def _is_moderated(chunk: ChatCompletionChunk) -> bool:
+    return getattr(chunk, "moderation", None) is not None
 
 
 def _is_below(prefix: str, ident: object) -> bool:

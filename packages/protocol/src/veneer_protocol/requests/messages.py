@@ -24,7 +24,7 @@ from veneer_protocol.requests.strict import (
     StrictModel,
     core_of,
 )
-from veneer_protocol.requests.tools import CalledFunction, ToolCalls
+from veneer_protocol.requests.tools import ECHOED_IN_FUNCTION, CalledFunction, ToolCalls
 
 
 class PastAudio(TypedDict):
@@ -59,7 +59,10 @@ class Message(StrictModel):
     """The tools that the assistant called. Opened by `tools` and `custom_tools`."""
     tool_call_id: str | None = None
     """The call that a tool answers. Opened by `tools` and `custom_tools`."""
-    function_call: Annotated[FunctionCall, As(Annotated[CalledFunction, Shape()])] | None = None
+    function_call: (
+        Annotated[FunctionCall, As(Annotated[CalledFunction, Shape(echoed=ECHOED_IN_FUNCTION)])]
+        | None
+    ) = None
     """The function that the assistant called. Opened by `functions`."""
     refusal: str | None = None
     """What the assistant refused to say. Opened by `refusals`."""
@@ -119,8 +122,9 @@ ROLE_PARTS: Mapping[str, tuple[str, ...]] = {
 """The types of parts in a message, by its role."""
 
 _FIELDS = _ANYONE | opened("message_fields")
-# LiteLLM hangs it on every answer and sends it back with the history.
-ECHOED = frozenset({"provider_specific_fields"})
+# LiteLLM hangs the one on every answer, and helpers of the official clients the other; both send
+# them back with the history.
+ECHOED = frozenset({"parsed", "provider_specific_fields"})
 
 
 @dataclass(frozen=True)

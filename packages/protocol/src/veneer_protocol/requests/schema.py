@@ -12,6 +12,7 @@ from typing import Any
 from veneer_protocol.requests.openings import EXCLUDED, features_in_words, openers
 from veneer_protocol.requests.request import ChatCompletionRequest, CoreRequest
 from veneer_protocol.requests.subset import MESSAGE, REQUEST, STREAM_OPTIONS, TEXT_PART
+from veneer_protocol.requests.tools import ECHOED_IN_CALL, ECHOED_IN_FUNCTION
 
 _UNTOLD = (
     "An optional name that is null is as if left out. What a schema cannot say: no name is twice "
@@ -54,6 +55,9 @@ _ECHOED = {
     "CoreMessage": MESSAGE.echoed,
     "TextPart": TEXT_PART.echoed,
     "CoreTextPart": TEXT_PART.echoed,
+    "FunctionToolCall": ECHOED_IN_CALL,
+    "CustomToolCall": ECHOED_IN_CALL,
+    "CalledFunction": ECHOED_IN_FUNCTION,
 }
 _EXCLUDED = {
     "CoreRequest": REQUEST.excluded,

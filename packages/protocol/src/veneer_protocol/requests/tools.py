@@ -124,6 +124,11 @@ class AllowedToolsChoice(TypedDict):
     allowed_tools: Annotated[AllowedTools, Shape()]
 
 
+# What helpers of the official clients hang on a call, which goes back with the history.
+ECHOED_IN_CALL = frozenset({"index"})
+ECHOED_IN_FUNCTION = frozenset({"parsed_arguments"})
+
+
 class CalledFunction(TypedDict):
     """A function with what it was called with, which need not be JSON."""
 
@@ -136,7 +141,7 @@ class FunctionToolCall(TypedDict):
 
     id: str
     type: Literal["function"]
-    function: Annotated[CalledFunction, Shape()]
+    function: Annotated[CalledFunction, Shape(echoed=ECHOED_IN_FUNCTION)]
 
 
 class CalledCustom(TypedDict):
@@ -202,8 +207,8 @@ ToolCalls = Annotated[
             FunctionToolCall | CustomToolCall,
             OneOf(
                 {
-                    "function": Annotated[FunctionToolCall, Shape()],
-                    "custom": Annotated[CustomToolCall, Shape()],
+                    "function": Annotated[FunctionToolCall, Shape(echoed=ECHOED_IN_CALL)],
+                    "custom": Annotated[CustomToolCall, Shape(echoed=ECHOED_IN_CALL)],
                 },
                 "tools",
             ),
