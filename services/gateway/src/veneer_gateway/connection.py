@@ -100,6 +100,9 @@ class Admission:
             )
         if "transfer-encoding" in headers and "content-length" in headers:
             return TWO_LENGTHS_REFUSED
+        if self.in_flight.is_cutting:
+            # It waited on its connection for one that was cut; nobody would come to cut it, too.
+            return SHUTTING_DOWN
         # Else a page would not learn why its browser may not ask, nor when it may.
         is_refused = is_full and scope["method"] != "OPTIONS"
         return OVERLOADED if is_refused and route_path(scope).startswith("/v1/") else None
