@@ -1,0 +1,1 @@
+"""Tools and structured outputs for models that know neither."""

@@ -1,0 +1,122 @@
+"""How calls of tools and their results are written in a text, for models that know only text.
+
+A call is a block, as several families of open models were taught to write it:
+
+    <tool_call>
+    {"name": "get_weather", "arguments": {"city": "Seoul"}}
+    </tool_call>
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json
+
+CALL_BEGINS: Final = "<tool_call>"
+CALL_ENDS: Final = "</tool_call>"
+_RESULT_BEGINS: Final = "<tool_result>"
+_RESULT_ENDS: Final = "</tool_result>"
+
+_OUTSIDE = re.compile(r'[{}"]')
+_IN_STRING = re.compile(r'["\\]')
+
+
+class Call(NamedTuple):
+    """A tool with what it is called with."""
+
+    name: str
+    arguments: str
+    """A JSON object, as text."""
+
+
+class ObjectEnd:
+    """Finds where a JSON object ends that comes in pieces, the first of which begins with it."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._is_escaped = False
+
+    def find(self, piece: str) -> int | None:
+        """Give what is behind the end of the object, or None where `piece` does not have it."""
+        at = 0
+        while at < len(piece):
+            if self._is_escaped:
+                self._is_escaped = False
+                at += 1
+                continue
+            sign = (_IN_STRING if self._in_string else _OUTSIDE).search(piece, at)
+            if sign is None:
+                return None
+            at = sign.end()
+            if sign[0] == "\\":
+                self._is_escaped = True
+            elif sign[0] == '"':
+                self._in_string = not self._in_string
+            else:
+                self._depth += 1 if sign[0] == "{" else -1
+                if self._depth == 0:
+                    return at
+        return None
+
+
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Read a JSON object that can be sent to a client; None where it is something else."""
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except (ValueError, TypeError):  # The latter of half a character, which no client could read.
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def parse_call(text: str, names: Collection[str]) -> Call | None:
+    """Read what is in a block; None where it does not call one of `names` with an object.
+
+    Arguments in a string, as the API itself has them, are taken; none at all are an empty object.
+    """
+    said = parse_object(text)
+    name = None if said is None else said.get("name")
+    if said is None or not isinstance(name, str) or name not in names:
+        return None
+    arguments = said.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = parse_object(arguments)
+    if not isinstance(arguments, dict):
+        return None
+    try:
+        return Call(name, json.dumps(arguments, ensure_ascii=False, allow_nan=False))
+    except ValueError:  # A number beyond all bounds.
+        return None
+
+
+def render_call(call: Call) -> str:
+    """Write `call` as the model should have written it."""
+    # Of a history that came from elsewhere, arguments need not be JSON.
+    arguments = parse_object(call.arguments)
+    said = {"name": call.name, "arguments": call.arguments if arguments is None else arguments}
+    return f"{CALL_BEGINS}\n{json.dumps(said, ensure_ascii=False)}\n{CALL_ENDS}"
+
+
+def render_result(name: str, content: str) -> str:
+    """Write what the tool `name` gave."""
+    said = json.dumps({"name": name, "content": content}, ensure_ascii=False)
+    # It is in a string of JSON, which it cannot leave, nor may it end the block.
+    inside = said.replace("</", "<\\/")
+    return f"{_RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
+
+
+def objects_in(text: str, most: int) -> Iterable[str]:
+    """Give the JSON objects in `text`, one inside another not; after `most` tries give up."""
+    at = 0
+    for _ in range(most):
+        if (at := text.find("{", at)) < 0:
+            return
+        length = ObjectEnd().find(text[at:])
+        found = None if length is None else text[at : at + length]
+        if found is not None and parse_object(found) is not None:
+            yield found
+            at += len(found)
+        else:
+            at += 1
