@@ -53,6 +53,8 @@ ALLOWED = {
 }
 
 
+# What a subpackage needs beside the rest of its package, for an extra.
+EXTRAS = {"veneer_protocol.emulation": {"jsonschema", "referencing"}}
 KIT = {"blockbuster", "openai", "pydantic", "pytest", "veneer_gateway", "veneer_protocol"}
 
 
@@ -66,6 +68,11 @@ def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
 def is_kit(module: str) -> bool:
     """Tell the conformance kit, an extra that asks the gateway as a client, from the rest."""
     return module.startswith(("veneer_protocol.conformance", "veneer_protocol.pytest_plugin"))
+
+
+def extra(module: str) -> set[str]:
+    """Give what `module` may import for the extra that it is."""
+    return EXTRAS.get(".".join(module.split(".")[:2]), set())
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -87,7 +94,7 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
         for module, tree in modules(package)
         for name in imports(tree)
         if (top := name.partition(".")[0]) not in sys.stdlib_module_names
-        and top not in (KIT if is_kit(module) else ALLOWED[package])
+        and top not in (KIT if is_kit(module) else ALLOWED[package] | extra(module))
     }
 
     assert foreign == set()

@@ -27,6 +27,7 @@ NEEDS_EXTRA = [
     "veneer_gateway.servers.uvicorn_http1",
     "veneer_gateway.servers.uvicorn",
     "veneer_protocol.conformance",
+    "veneer_protocol.emulation",
     "veneer_protocol.pytest_plugin",
 ]
 

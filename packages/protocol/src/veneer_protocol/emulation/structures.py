@@ -1,0 +1,142 @@
+"""JSON out of what a model says, held to the schema that was asked for.
+
+The schema comes from the caller: what would fetch something, or take for ever, is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
+from openai.types.shared_params import ResponseFormatJSONSchema
+from pydantic import StringConstraints, TypeAdapter
+from pydantic import ValidationError as PatternMismatch
+from pydantic_core import SchemaError as PatternError
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import EMPTY_REGISTRY
+
+from veneer_protocol.emulation.blocks import objects_in, parse_object
+from veneer_protocol.emulation.errors import NotAsAskedError
+from veneer_protocol.errors import InvalidRequestError, shown
+
+_PARAM: Final = "response_format.json_schema.schema"
+_MOST_OBJECTS = 16
+_MOST_REFERENCES = 10_000
+_LONGEST_ERROR = 300
+# One of them compiles patterns.
+_NO_FORMATS = FormatChecker(formats=())
+# What jsonschema raises where references lead nowhere, in circles or to what is no schema, and
+# where numbers are too large to divide.
+_ASTRAY = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    Unresolvable,
+    ValueError,
+)
+
+
+class Structure:
+    """What an answer in JSON must be: an object, or one that keeps to a schema."""
+
+    def __init__(self, schema: Mapping[str, Any] | None = None) -> None:
+        """Hold answers to `schema`, if there is one.
+
+        Raises:
+            InvalidRequestError: it is no JSON Schema, or one that cannot be checked here.
+        """
+        self._validator = None if schema is None else self._validator_of(schema)
+        self._patterns: dict[str, TypeAdapter[str]] = {}
+        self._references = 0
+
+    @classmethod
+    def of(cls, described: ResponseFormatJSONSchema) -> "Structure":
+        """Hold answers to what a request describes, where it is to be kept strictly."""
+        asked: Mapping[str, Any] = described["json_schema"]
+        return cls(asked.get("schema") if asked.get("strict") else None)
+
+    def read(self, text: str) -> str:
+        """Give the one JSON object in `text` that is as it should be, as it was said.
+
+        Raises:
+            NotAsAskedError: there is none, or several.
+            InvalidRequestError: the schema turns out to be one that cannot be checked here.
+        """
+        whole = text.strip()
+        found = [whole] if parse_object(whole) is not None else [*objects_in(text, _MOST_OBJECTS)]
+        wrong = {one: self._what_is_wrong(one) for one in found}
+        right = [one for one, error in wrong.items() if error is None]
+        if len(right) == 1:
+            return right[0]
+        if right or not wrong:
+            many = "several JSON objects" if right else "no JSON object"
+            raise NotAsAskedError(f"It has {many} in it, where one is due.")
+        raise NotAsAskedError("It does not keep to the schema.", str([*wrong.values()][-1]))
+
+    def _what_is_wrong(self, text: str) -> str | None:
+        if self._validator is None:
+            return None
+        try:
+            error = next(self._validator.iter_errors(parse_object(text)), None)
+        except _ASTRAY as reason:
+            raise _unusable("cannot be checked: a reference or a number in it leads astray") from (
+                reason
+            )
+        return None if error is None else f"{error.json_path}: {error.message}"[:_LONGEST_ERROR]
+
+    def _validator_of(self, schema: Mapping[str, Any]) -> Any:
+        try:
+            Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
+        except SchemaError as error:
+            raise _unusable(f"is none: {error.message[:_LONGEST_ERROR]}") from error
+        except _ASTRAY as reason:
+            raise _unusable("cannot be checked") from reason
+        if _has_name(schema, "patternProperties"):
+            raise _unusable("has patternProperties, which are not checked here")
+        checks = {
+            "$ref": self._follow,
+            "$dynamicRef": self._follow,
+            "pattern": self._match,
+        }
+        kind: Any = validators.extend(Draft202012Validator, checks)  # type: ignore[no-untyped-call]
+        # Without the registry it would fetch what a reference names.
+        return kind(schema, registry=EMPTY_REGISTRY)
+
+    def _follow(
+        self, validator: Any, reference: str, instance: Any, schema: object
+    ) -> Iterator[ValidationError]:
+        # A few lines of references to references can make a check take years.
+        self._references += 1
+        if self._references > _MOST_REFERENCES:
+            raise _unusable("has references that take too long to follow")
+        yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema)
+
+    def _match(
+        self, validator: Any, pattern: str, instance: Any, schema: object
+    ) -> Iterator[ValidationError]:
+        if not isinstance(instance, str):
+            return
+        try:
+            if pattern not in self._patterns:
+                # Its patterns take linear time, whatever they are and whatever they meet.
+                self._patterns[pattern] = TypeAdapter(
+                    Annotated[str, StringConstraints(pattern=pattern)]
+                )
+            self._patterns[pattern].validate_python(instance)
+        except PatternError as error:
+            raise _unusable(
+                f"has the pattern {shown(pattern)}, which is not checked here"
+            ) from error
+        except PatternMismatch:
+            yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _has_name(value: object, name: str) -> bool:
+    if isinstance(value, Mapping):
+        return name in value or any(_has_name(one, name) for one in value.values())
+    return isinstance(value, list) and any(_has_name(one, name) for one in value)
+
+
+def _unusable(what: str) -> InvalidRequestError:
+    return InvalidRequestError(f"The schema {what}.", param=_PARAM, code="invalid_value")

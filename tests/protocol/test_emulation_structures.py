@@ -1,0 +1,123 @@
+"""JSON out of what a model says, held to a schema that a caller wrote."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from veneer_protocol import InvalidRequestError
+from veneer_protocol.emulation.errors import NotAsAskedError
+from veneer_protocol.emulation.structures import Structure
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "pattern": "^[A-Z]"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+SEOUL = '{"city": "Seoul"}'
+
+
+def bomb(length: int) -> dict[str, Any]:
+    """A schema that takes twice as long with each of its lines."""
+    lines: dict[str, Any] = {
+        f"l{number}": {"allOf": [{"$ref": f"#/$defs/l{number + 1}"}] * 2}
+        for number in range(length)
+    }
+    return {"$defs": {**lines, f"l{length}": True}, "$ref": "#/$defs/l0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SEOUL,
+        f"\n {SEOUL}\n",
+        f"```json\n{SEOUL}\n```",
+        f"Here it is: {SEOUL} I hope it helps.",
+        f"The set {{a, b}} is none. {SEOUL}",
+        f'Not {{"town": "Seoul"}}, but {SEOUL}.',
+    ],
+)
+def test_the_one_object_that_is_right_is_found(text: str) -> None:
+    assert Structure(CITY).read(text) == SEOUL
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from(["", "So: ", "{ "]))
+def test_any_object_is_found_as_it_was_said(value: dict[str, Any], before: str) -> None:
+    said = json.dumps(value)
+
+    assert Structure().read(f"{before}{said}\n```") == said
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON object"),
+        ("I do not know.", "no JSON object"),
+        ("[1, 2]", "no JSON object"),
+        ('{"city": NaN}', "no JSON object"),
+        ('{"city": "Seo', "no JSON object"),
+        ("{" * 5000, "no JSON object"),
+        (f'{SEOUL} {{"city": "Busan"}}', "several JSON objects"),
+        ('{"city": 7}', "does not keep to the schema"),
+        ('{"city": "seoul"}', "does not keep to the schema"),
+        ('{"city": "Seoul", "sky": "blue"}', "does not keep to the schema"),
+    ],
+)
+def test_anything_else_is_told(text: str, reason: str) -> None:
+    with pytest.raises(NotAsAskedError, match=reason):
+        Structure(CITY).read(text)
+
+
+def test_the_place_that_is_wrong_is_told_to_the_model() -> None:
+    with pytest.raises(NotAsAskedError) as wrong:
+        Structure(CITY).read('{"city": 7}')
+
+    assert wrong.value.detail == "$.city: 7 is not of type 'string'"
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "thing"}, {"properties": []}, {"items": {"patternProperties": {"a": {}}}}]
+)
+def test_a_schema_that_cannot_be_checked_is_refused_at_once(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        Structure(schema)
+
+    assert refusal.value.param == "response_format.json_schema.schema"
+
+
+# None of these may fetch anything, nor hold up the gateway.
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "http://127.0.0.1:9/schema"},
+        {"$ref": "#/nowhere"},
+        {"$ref": "#"},
+        {"$ref": "#/enum/0", "enum": ["no schema"]},
+        {"$ref": "#/allOf/first", "allOf": [True]},
+        {"$id": "x", "$defs": {"q": {"$id": "http://[z"}}, "$ref": "q"},
+        {"properties": {"city": {"not": {"$dynamicRef": "#nowhere"}}}},
+        {"properties": {"city": {"pattern": "(?=a)"}}},
+        bomb(60),
+    ],
+)
+def test_a_schema_that_leads_astray_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError):
+        Structure(schema).read(SEOUL)
+
+
+def test_a_number_too_large_to_check_is_refused() -> None:
+    schema = {"properties": {"size": {"multipleOf": 0.1}}}
+
+    with pytest.raises(InvalidRequestError):
+        Structure(schema).read(json.dumps({"size": 10**400}))
+
+
+@pytest.mark.timeout(60)
+def test_a_pattern_takes_no_longer_than_its_text() -> None:
+    schema = {"properties": {"city": {"pattern": "^(a+)+$"}}}
+
+    with pytest.raises(NotAsAskedError):
+        Structure(schema).read(json.dumps({"city": "a" * 5000 + "!"}))
