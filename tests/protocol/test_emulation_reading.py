@@ -146,6 +146,21 @@ def test_what_is_half_formed_is_text(text: str) -> None:
     assert read(text) == [text]
 
 
+def test_so_many_blanks_before_a_block_are_no_part_of_what_is_said() -> None:
+    blanks = " " * MOST_BLANKS
+
+    assert read(f"It:{blanks}{GOOD}") == ["It:", LOOK]
+    assert read(f"It:   {blanks}{GOOD}") == ["It:   ", LOOK]
+
+
+def test_so_many_blanks_may_be_before_the_object_of_a_block() -> None:
+    blanks = " " * MOST_BLANKS
+    called = '{"name": "look", "arguments": {"at": "it"}}</tool_call>'
+
+    assert read(f"<tool_call>{blanks}{called}") == [LOOK]
+    assert read(text := f"<tool_call> {blanks}{called}") == [text]
+
+
 def test_a_good_call_after_a_bad_one_is_a_call() -> None:
     bad = '<tool_call>{"name": "nobody"}</tool_call>'
 

@@ -1,6 +1,7 @@
 """JSON out of what a model says, held to the schema that was asked for.
 
-The schema comes from the caller: what would fetch something, or take for ever, is refused.
+The schema comes from the caller: what would fetch something, or take for ever, is refused. The
+errors of the libraries quote what was sent, and are not kept as causes, for these may be logged.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,19 +80,19 @@ class Structure:
             return None
         try:
             error = next(self._validator.iter_errors(parse_object(text)), None)
-        except _ASTRAY as reason:
-            raise _unusable("cannot be checked: a reference or a number in it leads astray") from (
-                reason
-            )
+        except _ASTRAY:
+            raise _unusable(
+                "cannot be checked: a reference or a number in it leads astray"
+            ) from None
         return None if error is None else f"{error.json_path}: {error.message}"[:_LONGEST_ERROR]
 
     def _validator_of(self, schema: Mapping[str, Any]) -> Any:
         try:
             Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
         except SchemaError as error:
-            raise _unusable(f"is none: {error.message[:_LONGEST_ERROR]}") from error
-        except _ASTRAY as reason:
-            raise _unusable("cannot be checked") from reason
+            raise _unusable(f"is none; look at {shown(error.json_path)}") from None
+        except _ASTRAY:
+            raise _unusable("cannot be checked") from None
         if _has_name(schema, "patternProperties"):
             raise _unusable("has patternProperties, which are not checked here")
         checks = {
