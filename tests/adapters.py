@@ -9,7 +9,15 @@ from contextlib import suppress
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from veneer_protocol import ChatCompletionRequest, ProviderAdapter, Reply, RequestContext
+from veneer_protocol import (
+    ChatCompletionRequest,
+    FinishReason,
+    ProviderAdapter,
+    Reply,
+    RequestContext,
+    usage,
+)
+from veneer_protocol.answers.derivation import assemble
 
 Step = ChatCompletionChunk | BaseException | Callable[[], object] | object
 """What a scripted adapter does next: yield it, raise it, or call it and yield nothing."""
@@ -73,6 +81,29 @@ class ScriptedAdapter(PlainAdapter):
                 yield step  # type: ignore[misc]
         finally:
             self.closed.set()
+
+
+class SayingAdapter(PlainAdapter):
+    """Says the next of its texts each time, in small pieces, and counts its usage."""
+
+    def __init__(self, *texts: str, finish_reason: FinishReason = "stop") -> None:
+        super().__init__("saying")
+        self.texts = list(texts)
+        self.finish_reason = finish_reason
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        return await assemble(self.stream_chat_completion(request, context))
+
+    async def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        self._remember(request, context)
+        reply, text = Reply(model=request.model), self.texts.pop(0)
+        for at in range(0, len(text), 5):
+            yield reply.chunk(text[at : at + 5])
+        yield reply.last_chunk(finish_reason=self.finish_reason, usage=usage(3, 4))
 
 
 class PatientAdapter(PlainAdapter):

@@ -31,7 +31,8 @@ ERRORS = ("how-to/errors.md", "adapter.py")
 OPENAI = ("how-to/openai-upstream.md", "adapter.py")
 FEATURES = ("how-to/declare-features.md", "adapter.py")
 TOOLS = ("how-to/tool-calls.md", "adapter.py")
-TRIED = {FEATURES, STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI, TOOLS}
+EMULATION = ("how-to/emulate-tools.md", "adapter.py")
+TRIED = {FEATURES, STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI, TOOLS, EMULATION}
 
 NOWHERE = "http://127.0.0.1:9"
 KEYS = {"team-7": "key-of-team-7"}
@@ -116,12 +117,30 @@ def calling(body: bytes) -> Iterator[bytes]:
     yield from (json.dumps(event).encode() + b"\n" for event in events)
 
 
+def obeying(body: bytes) -> Iterator[bytes]:
+    """Do what the system message says, as a model does that knows text alone."""
+    told, *_, last = (turn["content"] for turn in json.loads(body)["turns"])
+    shown = [block.text for block in blocks(EMULATION[0]) if block.language == "text"]
+    if "<tool_result>" in last:
+        said = "As the page has it." if last == shown[1].strip() else "It came in another form."
+    elif "<tool_call>" in told:
+        said = f"I ask.\n{shown[0]}"
+    elif "colours" in told:
+        said = 'They are:\n{"colours": ["red"]}'
+    elif "JSON object" in told:
+        said = "{}"
+    else:
+        said = last
+    yield from (word.encode() for word in words(said, None))
+
+
 ANSWERS: dict[tuple[str, str], Answer] = {
     STREAMING: stream,
     PLAIN: whole,
     FORWARDING: echo,
     ERRORS: echo,
     TOOLS: calling,
+    EMULATION: obeying,
 }
 
 
@@ -164,6 +183,13 @@ class TestErrors(Kit):
 
 class TestTools(Kit):
     place = TOOLS
+
+
+class TestEmulation(AdapterConformance):
+    @pytest.fixture
+    def adapter(self) -> Iterator[ProviderAdapter]:
+        with upstream(obeying) as running:
+            yield shown(EMULATION)["adapter"](running.url)
 
 
 class TestTenants(AdapterConformance):
@@ -222,6 +248,32 @@ def test_tools_are_called_and_what_they_gave_is_answered() -> None:
         cities = [json.loads(call.function.arguments)["city"] for call in calls]
         assert cities == ["Seoul", "Busan"]
     assert answer.choices[0].message.content == "Sunny Rainy"
+
+
+def test_a_model_of_text_calls_as_the_page_shows_it() -> None:
+    function = {"name": "get_weather", "parameters": {"type": "object"}}
+    tools = [{"type": "function", "function": function}]
+
+    with (
+        upstream(obeying) as running,
+        asking(shown(EMULATION)["adapter"](running.url)) as client,
+    ):
+        (choice,) = ask(client, tools=tools).choices
+        (call,) = choice.message.tool_calls
+        history = [
+            {"role": "user", "content": "How is it?"},
+            choice.message,
+            {"role": "tool", "tool_call_id": call.id, "content": "Sunny."},
+        ]
+        answer = client.chat.completions.create(
+            model="acme/chat-1",
+            messages=history,
+            tools=tools,  # type: ignore[arg-type]
+        )
+
+    assert choice.message.content == "I ask."
+    assert json.loads(call.function.arguments) == {"city": "Seoul"}
+    assert answer.choices[0].message.content == "As the page has it."
 
 
 def test_a_stream_without_its_last_line_is_an_error() -> None:

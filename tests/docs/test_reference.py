@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 import veneer_gateway.app
+import veneer_protocol.emulation
 from tests.checkout import ROOT
 from tests.docs.pages import DOCS, blocks
 from veneer_gateway import Settings
@@ -22,12 +23,18 @@ from veneer_protocol import ApiError, InvalidRequestError, ModelNotFoundError
 from veneer_protocol.requests.openings import OPENINGS, Opening
 
 OURS = ("veneer_protocol", "veneer_gateway")
+PUBLIC = (
+    *OURS,
+    "veneer_gateway.testing",
+    "veneer_protocol.conformance",
+    "veneer_protocol.emulation",
+)
 SOURCES = ("packages/protocol/src", "services/gateway/src")
 
 Row = tuple[int, str, str | None, str]
 
 
-@pytest.mark.parametrize("module", [*OURS, "veneer_gateway.testing", "veneer_protocol.conformance"])
+@pytest.mark.parametrize("module", PUBLIC)
 def test_every_public_name_has_its_place_in_the_reference(module: str) -> None:
     pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
 
@@ -89,7 +96,9 @@ def test_the_table_of_errors_is_complete_and_right() -> None:
 
 def classes(base: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
     """Give our errors; a test may have defined others."""
-    assert veneer_gateway.app  # With it, all of the gateway is imported.
+    # With them, all of ours that has errors is imported.
+    assert veneer_gateway.app
+    assert veneer_protocol.emulation
     for kind in base.__subclasses__():
         if kind.__module__.startswith(OURS):
             yield kind

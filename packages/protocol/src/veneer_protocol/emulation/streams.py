@@ -1,0 +1,115 @@
+"""The chunks of the model's own stream, and those of the answer that is read out of it."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta
+
+from veneer_protocol.answers.guard import StreamGuard
+from veneer_protocol.answers.joining import given
+from veneer_protocol.answers.replies import Reply, tool_call, usage
+from veneer_protocol.emulation.answers import Answer
+from veneer_protocol.emulation.blocks import Call
+
+
+class Incoming:
+    """One stream of the model, held to the rules."""
+
+    def __init__(self, features: Collection[str]) -> None:
+        self.usage: CompletionUsage | None = None
+        """What it took, if that was counted."""
+        self.is_whole = True
+        """Whether it ended by itself, and in text."""
+        self._guard = StreamGuard(include_usage=True, features=features)
+        self._last: ChatCompletionChunk | None = None
+
+    def take(self, chunk: object) -> ChatCompletionChunk | None:
+        """Give `chunk` if it says something.
+
+        Raises:
+            InvalidProviderResponseError: it breaks the rules of a stream.
+        """
+        legal = self._guard.check(chunk)
+        if legal is not None:
+            (choice,) = legal.choices
+            if choice.finish_reason is not None:
+                self._last = legal
+            is_cut = choice.finish_reason not in {None, "stop"}
+            self.is_whole &= not (is_cut or choice.delta.tool_calls or choice.delta.refusal)
+        return legal
+
+    def finish(self) -> ChatCompletionChunk:
+        """Give the chunk with the finish reason.
+
+        Raises:
+            InvalidProviderResponseError: there was none.
+        """
+        counted = self._guard.end()
+        self.usage = None if counted is None else counted.usage
+        assert self._last is not None  # noqa: S101  The guard has seen to it.
+        return self._last
+
+
+class Outgoing:
+    """The one stream that a client sees, of one attempt or of two."""
+
+    def __init__(self) -> None:
+        self._reply: Reply | None = None
+        self._usage: CompletionUsage | None = None
+        self._calls = 0
+
+    def chunks(
+        self, chunk: ChatCompletionChunk | None, answer: Answer
+    ) -> Iterator[ChatCompletionChunk]:
+        """Give what `answer` reads in `chunk`, and what else is in it."""
+        if chunk is None:
+            return
+        delta = chunk.choices[0].delta
+        if any(value for name, value in given(delta).items() if name not in {"content", "role"}):
+            yield self._like(chunk, delta.model_copy(update={"content": None}))
+        for one in answer.read(delta.content or ""):
+            yield self._said(chunk, one)
+
+    def end(
+        self, last: ChatCompletionChunk, rest: Iterable[str | Call], answer: Answer
+    ) -> Iterator[ChatCompletionChunk]:
+        """Give `rest`, and then the end of the stream."""
+        for one in rest:
+            yield self._said(last, one)
+        reason = last.choices[0].finish_reason
+        chunk = self._like(last, ChoiceDelta())
+        chunk.choices[0].finish_reason = (
+            "tool_calls" if answer.calls and reason == "stop" else reason
+        )
+        if self._usage is not None:
+            chunk.usage = self._usage
+        yield chunk
+
+    def count(self, more: CompletionUsage | None) -> None:
+        """Add what an attempt took."""
+        if self._usage is None or more is None:
+            self._usage = self._usage or more
+            return
+        self._usage = usage(
+            self._usage.prompt_tokens + more.prompt_tokens,
+            self._usage.completion_tokens + more.completion_tokens,
+        )
+
+    def _said(self, chunk: ChatCompletionChunk, one: str | Call) -> ChatCompletionChunk:
+        if isinstance(one, str):
+            return self._like(chunk, ChoiceDelta(content=one))
+        made = Reply(model=chunk.model).call_chunk(tool_call(*one), self._calls)
+        self._calls += 1
+        return self._like(chunk, made.choices[0].delta)
+
+    def _like(self, chunk: ChatCompletionChunk, delta: ChoiceDelta) -> ChatCompletionChunk:
+        """Give a chunk with what is beside the choices of `chunk`, and the id of the first."""
+        if self._reply is None:
+            self._reply = Reply(model=chunk.model, id=chunk.id, created=chunk.created)
+        shared = {"id": self._reply.id, "created": self._reply.created, "model": self._reply.model}
+        choices = [Choice(index=0, delta=delta, finish_reason=None)]
+        copy = chunk.model_copy(update={**shared, "choices": choices})
+        # It is null only to a client that asked for it, which the guard sees to.
+        copy.model_fields_set.discard("usage")
+        return copy
