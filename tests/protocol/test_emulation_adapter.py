@@ -1,7 +1,7 @@
 """What a model is asked in place of what it does not know, and what becomes of its answers."""
 
 import json
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -386,6 +386,24 @@ async def test_what_is_beside_the_text_goes_on() -> None:
     deltas = [chunk.choices[0].delta for chunk in chunks]
     assert getattr(deltas[0], "reasoning_content", None) == "Hm."
     assert "".join(delta.content or "" for delta in deltas) == "It rains."
+
+
+async def test_two_attempts_are_one_stream() -> None:
+    class Thinking(SayingAdapter):
+        async def stream_chat_completion(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[ChatCompletionChunk]:
+            async for chunk in super().stream_chat_completion(request, context):
+                delta = chunk.choices[0].delta
+                chunk.choices[0].delta = delta.model_copy(update={"reasoning_content": "Hm."})
+                yield chunk
+
+    adapter = EmulatingAdapter(Thinking("No.", LOOK), ALL, repairs=True)
+
+    chunks = await streamed(adapter, tools=TOOLS, tool_choice="required")
+
+    assert len({(chunk.id, chunk.created) for chunk in chunks}) == 1
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
 
 
 @pytest.mark.parametrize(

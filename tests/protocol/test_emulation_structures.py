@@ -1,6 +1,8 @@
 """JSON out of what a model says, held to a schema that a caller wrote."""
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -106,6 +108,25 @@ def test_a_schema_that_cannot_be_checked_is_refused_at_once(schema: dict[str, An
 def test_a_schema_that_leads_astray_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError):
         Structure(schema).read(SEOUL)
+
+
+def test_nothing_is_fetched_for_a_schema() -> None:
+    fetched = []
+
+    class Schema(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fetched.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"true")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Schema) as server:
+        Thread(target=server.serve_forever).start()
+        with pytest.raises(InvalidRequestError):
+            Structure({"$ref": f"http://127.0.0.1:{server.server_port}/"}).read(SEOUL)
+        server.shutdown()
+
+    assert fetched == []
 
 
 def test_a_number_too_large_to_check_is_refused() -> None:
