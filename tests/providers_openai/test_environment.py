@@ -7,6 +7,7 @@ import pytest
 
 from tests.checkout import ROOT
 from veneer_gateway import Registry
+from veneer_protocol import Feature
 from veneer_providers_openai import Upstream, adapters_from_environment
 
 URL = "http://localhost:8000/v1"
@@ -63,4 +64,5 @@ def test_the_table_in_the_readme_has_every_setting_and_its_default() -> None:
         for name, field in Upstream.model_fields.items()
         if name != "name" and not field.is_required()
     }
-    assert dict(table) == {"BASE_URL": "", **shown}
+    assert Upstream.model_fields["features"].default == frozenset(Feature)
+    assert dict(table) == {"BASE_URL": "", **shown, "FEATURES": "`all`"}
