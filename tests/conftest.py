@@ -24,6 +24,7 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("brief", settings.get_profile("veneer"), max_examples=25)
 settings.register_profile(
     "fuzz", settings.get_profile("veneer"), max_examples=300, derandomize=False, print_blob=True
 )

@@ -139,7 +139,8 @@ def read_all(descriptor: int, pieces: list[bytes]) -> None:
             pieces.append(piece)
 
 
-LEVELS = ("debug", "info", "warning", "error", "critical", "off")
+# What the others log is a part of what "info" does.
+LEVELS = ("debug", "info", "off")
 
 
 @pytest.fixture(
