@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from time import monotonic
 
 from veneer_gateway.caller import Caller
 from veneer_gateway.driving import begin, drive
@@ -49,8 +50,7 @@ class EventStream:
         self._ready_bytes = 0
         self._chunks = 0
         self._sending: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._pause_at = self._loop.time() + _SLICE_SECONDS
+        self._pause_at = monotonic() + _SLICE_SECONDS
         exchange.cleanup.push_async_callback(close_stream, source)
 
     async def send(self) -> None:
@@ -85,12 +85,12 @@ class EventStream:
             self._ready.append(DONE)
 
     async def _gather_frames(self) -> None:
-        task, watch, time = asyncio.current_task(), self._exchange.watch, self._loop.time
+        task, watch = asyncio.current_task(), self._exchange.watch
         watch.expect_chunk()
         async for given in self._source:
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError  # The adapter has swallowed the one it got.
-            now = time()
+            now = monotonic()
             if (frame := self._frames.frame(given)) is not None:
                 watch.note_chunk()
                 if not self._ready:
@@ -123,7 +123,7 @@ class EventStream:
         self._caller.follow()
         if self._ready and self._sending is None:
             self._sending = begin(self._write())
-        self._pause_at = self._loop.time() + _SLICE_SECONDS
+        self._pause_at = monotonic() + _SLICE_SECONDS
 
     async def _write(self, *, is_last: bool = False) -> None:
         exchange = self._exchange
