@@ -37,7 +37,7 @@ class Headers(Mapping[str, str]):
     arrival with its bytes untouched. `repr` shows names only, for any value may be a secret.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("_last", "raw")
 
     raw: tuple[tuple[bytes, bytes], ...]
     """Every (name, value) as it came; names lower-cased, as ASGI has them."""
@@ -47,17 +47,24 @@ class Headers(Mapping[str, str]):
     ) -> None:
         if isinstance(pairs, Mapping):
             pairs = pairs.items()
-        self.raw = tuple([(_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs])
+        self._take(tuple([(_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs]))
 
     @classmethod
     def from_asgi(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
         """Take those of an ASGI scope, whose names are in lower case."""
-        headers = cls()
-        headers.raw = tuple(pairs)
+        headers = cls.__new__(cls)
+        headers._take(tuple(pairs))
         return headers
 
+    def _take(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.raw = pairs
+        self._last = dict(pairs)
+
     def __getitem__(self, name: str) -> str:
-        # Looked for among the few there are; a table of all would take longer to make.
+        if len(self._last) == len(self.raw) and name.isascii():  # None comes twice.
+            if (value := self._last.get(name.lower().encode())) is None:
+                raise KeyError(name)
+            return _as_text(value)
         values = self.get_all(name)
         if not values:
             raise KeyError(name)
@@ -80,6 +87,8 @@ class Headers(Mapping[str, str]):
         name = name.lower()
         if name.isascii():
             known = name.encode()
+            if known not in self._last:
+                return ()
             return tuple([_as_text(value) for key, value in self.raw if key == known])
         return tuple([_as_text(value) for key, value in self.raw if _as_text(key).lower() == name])
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from openai.types.chat import ChatCompletionChunk
 
-from veneer_gateway.errors import adapter_call
+from veneer_gateway.errors import AdapterCall
 from veneer_gateway.in_flight import InFlight
 from veneer_gateway.length import Length
 from veneer_gateway.streaming import close_stream
@@ -34,7 +34,7 @@ async def finish(work: Coroutine[Any, Any, T], in_flight: InFlight) -> T:
 
     async def bounded() -> T:
         async with asyncio.timeout(in_flight.limits.total):
-            with adapter_call():  # In this task already: what ends it would end the process.
+            with AdapterCall():  # In this task already: what ends it would end the process.
                 return await work
 
     task = _start(bounded(), in_flight)
@@ -65,7 +65,7 @@ async def finish_stream(
     async def pump() -> None:
         try:
             async with asyncio.timeout(in_flight.limits.total):
-                with adapter_call():
+                with AdapterCall():
                     async for chunk in chunks:
                         if not is_read and isinstance(chunk, ChatCompletionChunk):
                             length.add(encode_event(chunk))

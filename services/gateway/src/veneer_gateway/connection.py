@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebsocketScope
@@ -128,8 +129,10 @@ async def conduct(
             exchange.error = refusal.code
             await exchange.refuse(refusal)
         else:
-            async with exchange.cleanup:
+            try:
                 await work(exchange)
+            finally:
+                await exchange.clean_up()
     except asyncio.CancelledError:
         exchange.watch.stop()  # It has ended, and is told so once.
         error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
@@ -162,14 +165,16 @@ class DirectConnection:
 
     async def _serve(self, receive: ASGIReceiveCallable, exchange: Exchange) -> None:
         caller = Caller(receive, partial(self._leave, exchange))
-        exchange.cleanup.callback(caller.let_go)
         try:
             await self._answer(exchange, caller)
         except Exception as error:
             if exchange.status is not None:
                 raise
-            await exchange.cleanup.aclose()  # The upstream is let go before the answer leaves.
+            await exchange.clean_up()  # The upstream is let go before the answer leaves.
+            caller.let_go()
             await exchange.refuse(as_api_error(error))
+        finally:
+            caller.let_go()
 
     def _leave(self, exchange: Exchange) -> None:
         self._has_left = True
@@ -209,7 +214,8 @@ class ExchangeConnection(ASGIHTTPConnection):
 
 def _head_bytes(scope: HTTPScope) -> int:
     line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"])
-    return line + sum([len(name) + len(value) + len(": \r\n") for name, value in scope["headers"]])
+    pairs = [*scope["headers"]]
+    return line + sum(map(len, chain.from_iterable(pairs))) + len(": \r\n") * len(pairs)
 
 
 class WebsocketRefusal:

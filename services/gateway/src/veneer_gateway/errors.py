@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
 
 from quart import Response
 from werkzeug.exceptions import HTTPException
@@ -106,37 +107,42 @@ def _request_id() -> str:
         return "no request id"
 
 
-@contextmanager
-def adapter_call() -> Iterator[None]:
-    """Hold what an adapter raises to what an adapter may raise, and say.
+class AdapterCall:
+    """Holds what an adapter raises in its block to what an adapter may raise, and say.
 
     A cancellation passes if it is the client's; an adapter that cancels itself, wants to end the
     process or borrows an exception of the web framework has failed like any other.
-
-    Raises:
-        ApiError: the adapter's own, without what it quotes of the caller's headers.
-        ServerError: in place of what must not leave the adapter.
     """
-    try:
-        yield
-    except ApiError as error:
-        if (shown := _without_headers(error)) is error:
-            raise
-        raise shown from error
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        log.error("adapter cancelled itself", exc_info=True)
-        raise ServerError("The provider gave up on the request.") from None
-    except (Exception, GeneratorExit) as error:
-        if not isinstance(error, HTTPException):
-            raise
-        log.exception("adapter raised an HTTP exception")
-        raise ServerError("The provider failed.") from None
-    except BaseException as error:
-        log.exception("adapter wanted to end the process")
-        raise ServerError("The provider failed.") from error
+
+    def __enter__(self) -> None:
+        """Begin to call the adapter."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Look at what it has raised.
+
+        Raises:
+            ApiError: the adapter's own, without what it quotes of the caller's headers.
+            ServerError: in place of what must not leave the adapter.
+        """
+        if isinstance(error, ApiError):
+            if (shown := _without_headers(error)) is not error:
+                raise shown from error
+        elif isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                log.error("adapter cancelled itself", exc_info=error)
+                raise ServerError("The provider gave up on the request.") from None
+        elif isinstance(error, HTTPException):
+            log.error("adapter raised an HTTP exception", exc_info=error)
+            raise ServerError("The provider failed.") from None
+        elif not (error is None or isinstance(error, Exception | GeneratorExit)):
+            log.error("adapter wanted to end the process", exc_info=error)
+            raise ServerError("The provider failed.") from error
 
 
 def _without_headers(error: ApiError) -> ApiError:

@@ -5,8 +5,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -57,8 +57,6 @@ class Exchange:
         """What must not be told of it."""
         self.in_flight = in_flight
         """All that is being served; who starts another task for this request adds it."""
-        self.cleanup = AsyncExitStack()
-        """Closed when the exchange is over, also where no answer was begun."""
         self.provider: str | None = None
         """The provider that it is for, once that is known."""
         self.chat: ChatCompletionRequest | None = None
@@ -81,13 +79,14 @@ class Exchange:
         """What time it may take."""
         self._http_version = scope["http_version"]
         self._send = send
-        self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._task: asyncio.Task[None] | None = task  # Until it is over.
+        self._clean_up: Callable[[], Awaitable[None]] | None = None
         self._is_given_up = False
         self._has_place = False
-        self._is_over = False
         self._beside: set[asyncio.Task[None]] = set()
         self._send_seconds = 0.0
-        in_flight.add(self._task)
+        in_flight.add(task)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says, with the request id on the response."""
@@ -116,8 +115,7 @@ class Exchange:
 
     async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer with `body`, which is JSON."""
-        headers = [*headers, _JSON, (b"content-length", b"%d" % len(body))]
-        await self.start(status, headers)
+        await self.start(status, [*headers, _JSON, (b"content-length", b"%d" % len(body))])
         await self.send_body(body)
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -134,14 +132,24 @@ class Exchange:
         self.in_flight.enter(provider)
         self._has_place = True
 
+    def clean_up_by(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have `work` done when it is over, also where no answer was begun."""
+        self._clean_up = work
+
+    async def clean_up(self) -> None:
+        """Let go what it holds, once."""
+        work, self._clean_up = self._clean_up, None
+        if work is not None:
+            await work()
+
     def leave(self) -> None:
         """End it, now; its client is gone."""
-        if not self.is_complete:
+        if self._task is not None and not self.is_complete:
             self._task.cancel()
 
     def cut(self, error: ApiError) -> None:
         """End it, now; its client is told `error`."""
-        if self._is_over:
+        if self._task is None:
             return
         self.cut_by = error
         if error.status >= 500:  # Else it was the client who took the time.
@@ -164,10 +172,11 @@ class Exchange:
     def end(self) -> None:
         """Tell of it: in the log, the metrics and the traces."""
         self.watch.stop()
-        self.in_flight.discard(self._task)
-        if self._is_over:
+        if self._task is None:
             return
-        self._is_over = True
+        self.in_flight.discard(self._task)
+        # Whose context holds this: circles would be left to the garbage collector.
+        self._task = None
         if self._has_place and self.provider is not None:
             self.in_flight.leave(self.provider)
         self.in_flight.report.tell(self._served(), self.span)
@@ -210,7 +219,7 @@ class Exchange:
 
     def _give_up(self) -> None:
         """Let the client go, where the adapter swallows its cancellation."""
-        if not self._is_over and self.cut_by is not None:
+        if self._task is not None and self.cut_by is not None:
             log.error(
                 "adapter does not end when it is cancelled", extra={"provider": self.provider}
             )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from veneer_gateway.errors import adapter_call
+from veneer_gateway.errors import AdapterCall
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], what: str) -> T:
     """
 
     async def call() -> T:
-        with adapter_call():
+        with AdapterCall():
             return await work
 
     task = asyncio.create_task(call())

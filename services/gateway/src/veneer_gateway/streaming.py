@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from time import monotonic
 
 from veneer_gateway.caller import Caller
 from veneer_gateway.driving import begin, drive
-from veneer_gateway.errors import adapter_call, as_api_error
+from veneer_gateway.errors import AdapterCall, as_api_error
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
 from veneer_protocol import DONE, Frames, encode_error
@@ -51,7 +52,7 @@ class EventStream:
         self._chunks = 0
         self._sending: asyncio.Task[None] | None = None
         self._pause_at = monotonic() + _SLICE_SECONDS
-        exchange.cleanup.push_async_callback(close_stream, source)
+        exchange.clean_up_by(partial(close_stream, source))
 
     async def send(self) -> None:
         """Send it whole. The response begins with the first frame.
@@ -71,7 +72,7 @@ class EventStream:
     async def _gather(self) -> None:
         try:
             try:
-                with adapter_call():
+                with AdapterCall():
                     await self._gather_frames()
             finally:
                 self._exchange.watch.expect_no_more()
@@ -79,7 +80,7 @@ class EventStream:
             if not (self._exchange.is_stream or self._ready):
                 raise
             # The upstream is let go before the frame leaves, for a slow reader may take its time.
-            await self._exchange.cleanup.aclose()
+            await self._exchange.clean_up()
             self._ready.append(encode_error(as_api_error(error)))
         else:
             self._ready.append(DONE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic  # uvloop's own clock counts whole milliseconds.
 
@@ -107,14 +107,9 @@ class Watch:
             self.body_seconds += monotonic() - self._reading_since
             self._reading_since = None
 
-    @contextmanager
-    def answer(self) -> Iterator[None]:
+    def answer(self) -> AbstractContextManager[None]:
         """Count the block as time of the adapter, which is asked for an answer as a whole."""
-        since = monotonic()
-        try:
-            yield
-        finally:
-            self.adapter_seconds += monotonic() - since
+        return _Answer(self)
 
     def expect_chunk(self) -> None:
         """Take note that the adapter is asked for a chunk."""
@@ -142,10 +137,11 @@ class Watch:
                 self._waiting_since = monotonic()
 
     def stop(self) -> None:
-        """Count no more."""
+        """Count no more, and hold nobody."""
         self.note_body()
         self._count_wait()
         self._timer.cancel()
+        self._cut = self._fill_silence = _do_nothing
 
     def _count_wait(self) -> None:
         if self._waiting_since is not None:
@@ -196,3 +192,18 @@ class Watch:
         elif since is not None:
             moments += (since + self._limits.idle, self._silent_from(since))
         return min(moments)
+
+
+class _Answer:  # A function that yields would take five times as long.
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __enter__(self) -> None:
+        self._since = monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.adapter_seconds += monotonic() - self._since
+
+
+def _do_nothing(_: object = None) -> None:
+    """Stand in for what is not to be called any more."""

@@ -51,7 +51,7 @@ def parse_core(document: dict[str, Any]) -> ChatCompletionRequest:
     Raises:
         NotOfTheCoreError: it is none of the core subset. What is wrong with it is not told here.
     """
-    taken = _take(document, REQUEST)
+    taken = dict(_take(document, REQUEST))
     if isinstance(options := taken.get("stream_options"), dict):
         taken["stream_options"] = _take(options, STREAM_OPTIONS)
     if isinstance(messages := taken.get("messages"), list):
@@ -67,7 +67,7 @@ def _message(message: Any) -> dict[str, Any]:
         raise NotOfTheCoreError
     taken = _take(message, MESSAGE)
     if isinstance(parts := taken.get("content"), list):
-        taken["content"] = [_part(part) for part in parts]
+        return {**taken, "content": [_part(part) for part in parts]}
     return taken
 
 
@@ -78,6 +78,8 @@ def _part(part: Any) -> dict[str, Any]:
 
 
 def _take(values: dict[str, Any], names: Names) -> dict[str, Any]:
+    if values.keys() <= names.taken and None not in values.values():
+        return values
     taken = {}
     for name, value in values.items():
         if name in names.taken:

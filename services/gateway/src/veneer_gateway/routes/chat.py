@@ -7,7 +7,7 @@ from veneer_gateway.background import finish, finish_stream
 from veneer_gateway.caller import Caller
 from veneer_gateway.connection import Answer
 from veneer_gateway.driving import drive
-from veneer_gateway.errors import UnsupportedMediaTypeError, adapter_call
+from veneer_gateway.errors import AdapterCall, UnsupportedMediaTypeError
 from veneer_gateway.exchange import Exchange
 from veneer_gateway.length import Length
 from veneer_gateway.registry import Registry
@@ -54,7 +54,7 @@ async def _complete(
     work = complete(adapter, chat, exchange.context, note=note)
     if adapter.finishes_in_background:
         work = finish(work, exchange.in_flight)
-    with exchange.watch.answer(), adapter_call():
+    with exchange.watch.answer(), AdapterCall():
         body = await drive(work, caller.follow)
     await exchange.answer(200, [], length.add(body))
 

@@ -1,0 +1,37 @@
+"""What requests leave behind: nothing that the garbage collector has to look for."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from openai import OpenAI
+
+from veneer_gateway.exchange import Exchange
+from veneer_gateway.testing import RunningGateway
+
+REQUESTS = 20
+OPEN_CONNECTIONS = 2
+"""Each may hold what it served last."""
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.usefixtures("_no_collector")
+def test_an_exchange_that_is_over_is_freed(gateway: RunningGateway, *, stream: bool) -> None:
+    with OpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0) as client:
+        for _ in range(REQUESTS):
+            answer = client.chat.completions.create(
+                model="dummy/echo-1", messages=[{"role": "user", "content": "Hi"}], stream=stream
+            )
+            assert not stream or list(answer)
+        gateway.wait_for_open_requests(0)
+        left = [one for one in gc.get_objects() if isinstance(one, Exchange)]
+
+    assert len(left) <= OPEN_CONNECTIONS
