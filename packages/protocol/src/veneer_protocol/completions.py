@@ -1,20 +1,17 @@
 """What an adapter answers as a whole to the body of a response, held to the rules."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import cast
+from collections.abc import Callable
 
 from openai.types.chat import ChatCompletion
 
 from veneer_protocol.adapter import ProviderAdapter
-from veneer_protocol.answers.derivation import join
 from veneer_protocol.answers.encoding import encode_completion, encode_text
 from veneer_protocol.answers.guard import check_completion
 from veneer_protocol.answers.replies import Reply
 from veneer_protocol.context import RequestContext
 from veneer_protocol.requests.request import ChatCompletionRequest
 from veneer_protocol.templates import SAMPLE, SAMPLE_TEXT, facts, template
-from veneer_protocol.text import only_joins
+from veneer_protocol.text import only_joins, whole_text
 
 
 async def complete(
@@ -34,10 +31,7 @@ async def complete(
     """
     # Who generates one text cannot give several: the guard says so.
     if note is None and request.n in (None, 1) and only_joins(adapter):
-        adapter.check_model(request)
-        said = cast("AsyncGenerator[str, None]", adapter.generate(request, context))
-        async with aclosing(said) as pieces:
-            text = encode_text(await join(pieces))
+        text = encode_text(await whole_text(adapter, request, context))
         before, after = _TEMPLATE
         known = facts(Reply(model=request.model))
         return b"".join((before % known, text, after % known))

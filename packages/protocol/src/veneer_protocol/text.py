@@ -63,10 +63,7 @@ class TextAdapter(ProviderAdapter, ABC):
         """Give all pieces in one."""
         if not only_generates(self):
             return await super().create_chat_completion(request, context)
-        self.check_model(request)
-        said = cast("AsyncGenerator[str, None]", self.generate(request, context))
-        async with aclosing(said) as pieces:
-            return Reply(model=request.model).completion(await join(pieces))
+        return Reply(model=request.model).completion(await whole_text(self, request, context))
 
     async def stream_chat_completion(
         self, request: ChatCompletionRequest, context: RequestContext
@@ -92,6 +89,20 @@ class TextAdapter(ProviderAdapter, ABC):
         """
         if request.model_name not in self.models:
             raise ModelNotFoundError(request.model)
+
+
+async def whole_text(
+    adapter: TextAdapter, request: ChatCompletionRequest, context: RequestContext
+) -> str:
+    """Give all that `adapter` generates, in one.
+
+    Raises:
+        ApiError: what it raises, or that it is no text or too long.
+    """
+    adapter.check_model(request)
+    said = cast("AsyncGenerator[str, None]", adapter.generate(request, context))
+    async with aclosing(said) as pieces:
+        return await join(pieces)
 
 
 def only_joins(adapter: ProviderAdapter) -> TypeGuard[TextAdapter]:
