@@ -67,6 +67,13 @@ PEERS = (
         version=lambda: python.versions("uvicorn", "uvloop", "httptools"),
     ),
     Peer(
+        "raw-asgi-hypercorn",
+        "raw ASGI, Hypercorn",
+        python.hypercorn("benchmarks.peers.raw_asgi:app"),
+        _LIMIT,
+        version=lambda: python.versions("hypercorn"),
+    ),
+    Peer(
         "nginx",
         "nginx, files or proxy",
         nginx.command,

@@ -1,7 +1,7 @@
 """Peers in Python: ours, FastAPI, the raw ASGI application, the upstream itself."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +17,16 @@ def uvicorn(application: str) -> "Command":
     """Give uvicorn in its fastest form, with httptools, uvloop and without an access log."""
     options = ("--http=httptools", "--loop=uvloop", "--no-access-log", "--log-level=warning")
     return Command([sys.executable, "-m", "uvicorn", application, *options], "--port")
+
+
+def hypercorn(application: str) -> Callable[[Setup], Sequence[str]]:
+    """Give Hypercorn, in one process."""
+
+    def command(setup: Setup) -> Sequence[str]:
+        bind = f"--bind=127.0.0.1:{setup.port}"
+        return [sys.executable, "-m", "hypercorn", "--workers=0", bind, application]
+
+    return command
 
 
 def upstream() -> "Command":

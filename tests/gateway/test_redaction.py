@@ -18,12 +18,11 @@ NAME = "correct_horse_battery"
 
 
 def redaction(text: str, **fields: object) -> Redaction:
-    redaction = Redaction(
-        Headers([("authorization", "Bearer sk-12345678"), ("x-request-id", "req-of-a-caller")])
+    headers = Headers(
+        [("authorization", "Bearer sk-12345678"), ("x-request-id", "req-of-a-caller")]
     )
     body = {"model": "acme/one", "messages": [{"role": "user", "content": text}], **fields}
-    redaction.chat = ChatCompletionRequest.model_validate_json(json.dumps(body))
-    return redaction
+    return Redaction(headers, ChatCompletionRequest.model_validate_json(json.dumps(body)))
 
 
 def test_a_word_of_a_header_is_hidden_and_the_request_id_is_not() -> None:
@@ -132,8 +131,7 @@ def test_wherever_a_feature_lets_a_caller_write_what_it_likes_that_is_hidden(
     shown = []
 
     for path, chat in free_texts(feature):
-        hide = Redaction(Headers([]))
-        hide.chat = chat
+        hide = Redaction(Headers([]), chat)
         if NAME in hide(f"cannot read {NAME}"):
             shown.append(path)
 

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeVar, overload
+
+T = TypeVar("T")
 
 _NOT_FORWARDABLE = frozenset(
     {
@@ -61,14 +63,21 @@ class Headers(Mapping[str, str]):
         self._last = dict(pairs)
 
     def __getitem__(self, name: str) -> str:
-        if len(self._last) == len(self.raw) and name.isascii():  # None comes twice.
-            if (value := self._last.get(name.lower().encode())) is None:
-                raise KeyError(name)
-            return _as_text(value)
-        values = self.get_all(name)
-        if not values:
+        if (value := self.get(name)) is None:
             raise KeyError(name)
-        return ("; " if name.lower() == "cookie" else ", ").join(values)
+        return value
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+    def get(self, name: str, /, default: object = None) -> object:
+        """Give the value of `name`, or `default` where it did not come."""
+        if len(self._last) == len(self.raw) and name.isascii():  # None comes twice.
+            value = self._last.get(name.lower().encode())
+            return default if value is None else _as_text(value)
+        values = self.get_all(name)
+        return ("; " if name.lower() == "cookie" else ", ").join(values) if values else default
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self.get_all(name))

@@ -53,8 +53,6 @@ class Exchange:
             headers=headers if self.span is None else self.span.headers,
             request_id=given if sane else f"req_{os.urandom(16).hex()}",
         )
-        self.redaction = Redaction(headers)
-        """What must not be told of it."""
         self.in_flight = in_flight
         """All that is being served; who starts another task for this request adds it."""
         self.provider: str | None = None
@@ -75,11 +73,11 @@ class Exchange:
         """Whether the response, once begun, is an event stream."""
         self.cut_by: ApiError | None = None
         """Why it was cut, if it was."""
-        self.watch = Watch(in_flight.limits, self.cut, self._fill_silence)
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self.watch = Watch(in_flight.limits, task.get_loop(), self.cut, self._fill_silence)
         """What time it may take."""
         self._http_version = scope["http_version"]
         self._send = send
-        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._task: asyncio.Task[None] | None = task  # Until it is over.
         self._clean_up: Callable[[], Awaitable[None]] | None = None
         self._is_given_up = False
@@ -87,6 +85,11 @@ class Exchange:
         self._beside: set[asyncio.Task[None]] = set()
         self._send_seconds = 0.0
         in_flight.add(task)
+
+    @property
+    def redaction(self) -> Redaction:
+        """What must not be told of it."""
+        return Redaction(self.context.headers, self.chat)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says, with the request id on the response."""

@@ -28,10 +28,10 @@ class Redaction:
     of its log. It takes time, and is for failures.
     """
 
-    def __init__(self, headers: Headers) -> None:
-        self.chat: ChatCompletionRequest | None = None
-        """What is asked, once that has been read."""
+    def __init__(self, headers: Headers, chat: ChatCompletionRequest | None = None) -> None:
+        """Take its headers and, once that has been read, what is asked."""
         self._headers = headers
+        self._chat = chat
 
     def of_headers(self, text: str) -> str:
         """Give `text` without the words of header values that have 8 characters or more."""
@@ -44,9 +44,9 @@ class Redaction:
         That is every run of 12 characters or more, from the beginning of a word.
         """
         text = self.of_headers(text)
-        if self.chat is None:
+        if self._chat is None:
             return text
-        body = "\n".join(_strings(self.chat))
+        body = "\n".join(_strings(self._chat))
         if len(body) > _LONGEST_BODY:
             return HIDDEN
         # As it is, and as it stands in JSON or in a repr.

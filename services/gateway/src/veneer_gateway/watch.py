@@ -68,6 +68,7 @@ class Watch:
     def __init__(
         self,
         limits: TimeLimits,
+        loop: asyncio.AbstractEventLoop,
         cut: Callable[[ApiError], object],
         fill_silence: Callable[[], object],
     ) -> None:
@@ -84,7 +85,7 @@ class Watch:
         """How long the adapter has been waited for."""
         self.first_chunk_seconds: float | None = None
         """When the first chunk of a stream came, if one did."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._began_at = monotonic()
         self._ends_at = self._began_at + limits.total
         self._reading_since: float | None = None

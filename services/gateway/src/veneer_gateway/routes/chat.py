@@ -31,7 +31,7 @@ def chat_completions(registry: Registry, settings: Settings) -> Answer:
     async def answer(exchange: Exchange, caller: Caller) -> None:
         _require_json(exchange.context.headers)
         chat = parse_request(await _body(exchange, caller, settings), registry.features_of)
-        exchange.chat = exchange.redaction.chat = chat
+        exchange.chat = chat
         exchange.mode = "stream" if chat.stream else "plain"
         adapter = registry.resolve(chat.model)
         exchange.serve_by(adapter.name)
@@ -80,7 +80,9 @@ async def _stream(
 
 
 def _require_json(headers: Headers) -> None:
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = headers.get("content-type", "")
+    if media_type != "application/json":
+        media_type = media_type.partition(";")[0].strip().lower()
     # Neither value is quoted in the error: none of a header ever is.
     # A missing type is refused too: a web page may send such a body to a gateway on its visitor's
     # network without asking first.
