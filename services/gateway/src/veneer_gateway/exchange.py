@@ -92,21 +92,11 @@ class Exchange:
         return Redaction(self.context.headers, self.chat)
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send what the application says, with the request id on the response."""
-        if self._is_given_up:
-            return
+        """Send what an application of ASGI says."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            identity = (b"x-request-id", self.context.request_id.encode())
-            # On its way out, it has the client open its next connection elsewhere: what is sent on
-            # an open one just as that is closed would be lost.
-            last = [(b"connection", b"close")] if self.in_flight.is_draining else []
-            message["headers"] = [*message["headers"], identity, *last]
+            await self.start(message["status"], [*message["headers"]])
         elif message["type"] == "http.response.body":
-            self.is_complete = not message["more_body"]
-        began = time.perf_counter()
-        await self._send(message)
-        self._send_seconds += time.perf_counter() - began
+            await self.send_body(message["body"], more_body=message["more_body"])
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with `error`."""
@@ -122,8 +112,27 @@ class Exchange:
         await self.send_body(body)
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """Begin the response."""
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        """Begin the response, with the request id on it."""
+        if self._is_given_up:
+            return
+        self.status = status
+        identity = (b"x-request-id", self.context.request_id.encode())
+        # On its way out, it has the client open its next connection elsewhere: what is sent on an
+        # open one just as that is closed would be lost.
+        last = [(b"connection", b"close")] if self.in_flight.is_draining else []
+        headers = [*headers, identity, *last]
+        began = time.perf_counter()
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._send_seconds += time.perf_counter() - began
+
+    async def send_body(self, content: bytes, *, more_body: bool = False) -> None:
+        """Send `content`, which ends the response unless there is `more_body`."""
+        if self._is_given_up:
+            return
+        self.is_complete = not more_body
+        began = time.perf_counter()
+        await self._send({"type": "http.response.body", "body": content, "more_body": more_body})
+        self._send_seconds += time.perf_counter() - began
 
     def serve_by(self, provider: str) -> None:
         """Take a place among the requests of `provider`, until the end.
@@ -237,10 +246,6 @@ class Exchange:
         task = asyncio.create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
-
-    async def send_body(self, content: bytes, *, more_body: bool = False) -> None:
-        """Send `content`, which ends the response unless there is `more_body`."""
-        await self.send({"type": "http.response.body", "body": content, "more_body": more_body})
 
 
 _EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")

@@ -93,7 +93,7 @@ class EventStream:
                 raise asyncio.CancelledError  # The adapter has swallowed the one it got.
             now = monotonic()
             if (frame := self._frames.frame(given)) is not None:
-                watch.note_chunk()
+                watch.note_chunk(now)
                 if not self._ready:
                     self._pause_at = now + _SLICE_SECONDS
                 self._add(frame)

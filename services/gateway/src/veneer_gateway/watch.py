@@ -116,11 +116,13 @@ class Watch:
         """Take note that the adapter is asked for a chunk."""
         self._waiting_since = monotonic()
 
-    def note_chunk(self) -> None:
-        """Take note that it has come."""
-        self._count_wait()
+    def note_chunk(self, now: float) -> None:
+        """Take note that it has come, `now` by the monotonic clock."""
+        if self._waiting_since is not None:
+            self.adapter_seconds += now - self._waiting_since
+            self._waiting_since = None
         if self.first_chunk_seconds is None:
-            self.first_chunk_seconds = self.seconds
+            self.first_chunk_seconds = now - self._began_at
 
     def expect_no_more(self) -> None:
         """Take note that the adapter has given its last chunk, or has failed."""
