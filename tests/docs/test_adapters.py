@@ -35,6 +35,7 @@ EMULATION = ("how-to/emulate-tools.md", "adapter.py")
 TRIED = {FEATURES, STREAMING, PLAIN, FORWARDING, TENANTS, ERRORS, OPENAI, TOOLS, EMULATION}
 
 NOWHERE = "http://127.0.0.1:9"
+BUSAN = '{"city": "Busan"}'
 KEYS = {"team-7": "key-of-team-7"}
 
 
@@ -110,8 +111,7 @@ def calling(body: bytes) -> Iterator[bytes]:
             {"call": name, "id": "7"},
             {"argument": '{"city": '},
             {"argument": '"Seoul"}'},
-            {"call": name, "id": "8"},
-            {"argument": '{"city": "Busan"}'},
+            *([{"call": name, "id": "8"}, {"argument": BUSAN}] if asked["at_once"] else []),
             {"end": "calls"},
         ]
     yield from (json.dumps(event).encode() + b"\n" for event in events)
@@ -248,6 +248,20 @@ def test_tools_are_called_and_what_they_gave_is_answered() -> None:
         cities = [json.loads(call.function.arguments)["city"] for call in calls]
         assert cities == ["Seoul", "Busan"]
     assert answer.choices[0].message.content == "Sunny Rainy"
+
+
+def test_what_a_model_calls_goes_on_as_it_says_it() -> None:
+    def confused(body: bytes) -> Iterator[bytes]:
+        for event in ({"call": "launch", "id": "7"}, {"argument": '{"at": '}, {"end": "calls"}):
+            yield json.dumps(event).encode() + b"\n"
+
+    function = {"name": "get_weather", "parameters": {"type": "object"}}
+
+    with upstream(confused) as running, asking(adapter(TOOLS, running.url)) as client:
+        (choice,) = ask(client, tools=[{"type": "function", "function": function}]).choices
+
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, call.function.arguments) == ("launch", '{"at": ')
 
 
 def test_a_model_of_text_calls_as_the_page_shows_it() -> None:

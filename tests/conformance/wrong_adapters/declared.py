@@ -48,7 +48,8 @@ class Declares(Right):
     def answer(self, request: ChatCompletionRequest, *, is_streamed: bool) -> ChatCompletion:
         reply = self.reply(request)
         if self.calls(request, is_streamed=is_streamed):
-            return reply.completion(tool_calls=[tool_call(self.tool(), '{"city": "Seoul"}')])
+            called = [tool_call(name, '{"city": "Seoul"}') for name in self.tools(request)]
+            return reply.completion(tool_calls=called)
         if request.response_format is not None:
             return reply.completion(self.json())
         text = request.last_user_text or "nothing"
@@ -58,10 +59,10 @@ class Declares(Right):
         )
 
     def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
-        return request.tool_choice == "required"
+        return request.tool_choice not in (None, "auto", "none")
 
-    def tool(self) -> str:
-        return "get_weather"
+    def tools(self, request: ChatCompletionRequest) -> list[str]:
+        return ["get_weather"]
 
     def json(self) -> str:
         return '{"colours": ["red"]}'
@@ -111,8 +112,8 @@ class TestGivesOneChoice(Check):
 
 
 class CallsAnotherTool(Declares):
-    def tool(self) -> str:
-        return "get_time"
+    def tools(self, request: ChatCompletionRequest) -> list[str]:
+        return ["get_news"]
 
 
 class TestCallsAnotherTool(Check):
@@ -140,10 +141,46 @@ class TestAlwaysCalls(Check):
     breaks = "test_no_call_comes_that_is_forbidden"
 
 
+class CallsTheFirstTool(Declares):
+    def tools(self, request: ChatCompletionRequest) -> list[str]:
+        first = (request.tools or ())[0]
+        return [first["function"]["name"]] if first["type"] == "function" else []
+
+
+class TestCallsTheFirstTool(Check):
+    wrong = CallsTheFirstTool
+    breaks = "test_a_tool_that_is_named_is_called"
+
+
+class KnowsNoAllowedTools(Declares):
+    def check(self, request: ChatCompletionRequest) -> None:
+        super().check(request)
+        if isinstance(request.tool_choice, dict):
+            _ = request.tool_choice["function"]  # type: ignore[typeddict-item]  # That is wrong.
+
+
+class TestKnowsNoAllowedTools(Check):
+    wrong = KnowsNoAllowedTools
+    breaks = "test_a_tool_that_is_named_is_called"
+
+
+class CallsTwice(Declares):
+    def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
+        return request.tools is not None and request.tool_choice != "none"
+
+    def tools(self, request: ChatCompletionRequest) -> list[str]:
+        return ["get_weather", "get_weather"]
+
+
+class TestCallsTwice(Check):
+    wrong = CallsTwice
+    breaks = "test_one_tool_is_called_where_no_more_are_wanted"
+
+
 class CallsInStreams(Declares):
     def calls(self, request: ChatCompletionRequest, *, is_streamed: bool) -> bool:
         may = request.tools is not None and request.tool_choice != "none"
-        return may if is_streamed else request.tool_choice == "required"
+        return may if is_streamed else super().calls(request, is_streamed=is_streamed)
 
 
 class TestCallsInStreams(Check):

@@ -91,8 +91,9 @@ class ProviderAdapter(ABC):
 
         Where more was asked for by `n`, there are as many choices. A call names a tool of the
         request; where `tool_choice` requires one there is one, and where it forbids them there is
-        none. The stream makes the same calls. An answer that is to be JSON is JSON, and
-        log probabilities come where they are asked for.
+        none. Where it names tools, these alone are called; where `parallel_tool_calls` is false,
+        there is one call at most. The stream makes the same calls. An answer that is to be JSON is
+        JSON, and log probabilities come where they are asked for.
 
         One that honours `stop` ends before the first stop sequence; one that honours the token
         limit ends there with the finish reason `length`.

@@ -8,13 +8,24 @@ from veneer_protocol.answers.guard import StreamGuard, check_completion
 from veneer_protocol.conformance.asking import Answer, Fields, chat_request
 from veneer_protocol.conformance.checks import compare
 from veneer_protocol.conformance.harness import Harness
-from veneer_protocol.conformance.promises import ADAPTER, ANSWERED, CREATE, promise
-from veneer_protocol.conformance.requests import CALLING, FORBIDDEN, REQUESTS, REQUIRED, TOOL_NAME
+from veneer_protocol.conformance.promises import ADAPTER, ANSWERED, CALLED, CREATE, promise
+from veneer_protocol.conformance.requests import (
+    ALLOWED,
+    ALONE,
+    CALLING,
+    FORBIDDEN,
+    NAMED,
+    REQUESTS,
+    REQUIRED,
+    TOOL_NAME,
+)
 from veneer_protocol.conformance.stage import Stage
 from veneer_protocol.errors import ApiError
 from veneer_protocol.features import Feature
 
 MODES = ("plain", "stream")
+CHOICES = {"function": NAMED, "allowed_tools": ALLOWED}
+"""Choices of tools that name them, by their types."""
 
 
 class DeclaredTests(Harness):
@@ -57,6 +68,25 @@ class DeclaredTests(Harness):
                 pytest.fail(
                     f"{answer.calls[0][0]!r} is called all the same ({mode})", pytrace=False
                 )
+
+    @promise(CREATE, "Where it names tools, these alone are called", after=CALLED)
+    @pytest.mark.parametrize("choice", CHOICES)
+    def test_a_tool_that_is_named_is_called(self, direct: Stage, choice: str) -> None:
+        _needed(direct, Feature.TOOLS)
+        for mode in MODES:
+            answer = _answer(direct, mode, CHOICES[choice], f"A choice of the type {choice!r}")
+            called = {name for name, _ in answer.calls}
+            if called != {TOOL_NAME}:
+                said = " and ".join(map(repr, sorted(called))) or "nothing"
+                pytest.fail(f"{said} is called ({mode}), not {TOOL_NAME!r}", pytrace=False)
+
+    @promise(CREATE, "where `parallel_tool_calls` is false, there is one call", after=[ANSWERED])
+    def test_one_tool_is_called_where_no_more_are_wanted(self, direct: Stage) -> None:
+        _needed(direct, Feature.TOOLS)
+        for mode in MODES:
+            answer = _answer(direct, mode, ALONE, "A request for one call at most")
+            if len(answer.calls) > 1:
+                pytest.fail(f"{len(answer.calls)} calls come at once ({mode})", pytrace=False)
 
     @promise(CREATE, "The stream makes the same calls", after=[ANSWERED])
     def test_both_modes_call_the_same(self, direct: Stage) -> None:

@@ -28,6 +28,11 @@ REFUSALS = (
     "test_an_unknown_model_is_refused_before_the_first_chunk",
 )
 ANSWERED = "test_a_request_for_a_declared_feature_is_answered"
+CALLED = (
+    ANSWERED,
+    "test_no_other_tool_is_called_than_is_offered",
+    "test_a_call_that_is_required_comes",
+)
 SERVED = "test_the_gateway_passes_the_answer_on"
 
 

@@ -20,6 +20,8 @@ _FUNCTION = {
     },
 }
 _TOOL = {"type": "function", "function": _FUNCTION}
+_OTHER = {**_FUNCTION, "name": "get_time", "description": "Tells the time in a city."}
+_OTHER_TOOL = {"type": "function", "function": _OTHER}
 _WEATHER = {"role": "user", "content": "What is the weather in Seoul? Look it up."}
 _CALLED = {"name": TOOL_NAME, "arguments": '{"city": "Seoul"}'}
 _CALL = {"id": "call_1", "type": "function", "function": _CALLED}
@@ -28,6 +30,17 @@ CALLING: Fields = {"messages": [_WEATHER], "tools": [_TOOL]}
 """A question that a tool may answer."""
 REQUIRED: Fields = {**CALLING, "tool_choice": "required"}
 FORBIDDEN: Fields = {**CALLING, "tool_choice": "none"}
+ALONE: Fields = {**CALLING, "parallel_tool_calls": False}
+_CHOSEN = {"type": "function", "function": {"name": TOOL_NAME}}
+_AMONG_OTHERS: Fields = {**CALLING, "tools": [_OTHER_TOOL, _TOOL]}
+NAMED: Fields = {**_AMONG_OTHERS, "tool_choice": _CHOSEN}
+ALLOWED: Fields = {
+    **_AMONG_OTHERS,
+    "tool_choice": {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": "required", "tools": [_CHOSEN]},
+    },
+}
 
 _COLOURS = {
     "type": "object",
