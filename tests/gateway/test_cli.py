@@ -19,6 +19,13 @@ from tests.adapters import BrokenAdapter
 def make():
     return BrokenAdapter(ValueError("no list"))
 """
+MISTAKEN = """
+from tests.adapters import PlainAdapter
+
+class Mistaken(PlainAdapter):
+    def features_of(self, model):
+        return {"tool"}
+"""
 LAZY = """
 from tests.adapters import PlainAdapter
 
@@ -104,6 +111,19 @@ def test_the_doctor_fails_over_a_provider_that_cannot_list_its_models(
     assert result.exit_code == 1
     assert (
         "broken from mute 1.0: failed: cannot list its models: ValueError: no list" in result.stdout
+    )
+
+
+def test_the_doctor_fails_over_a_provider_that_declares_what_there_is_not(
+    runner: CliRunner, install: Install
+) -> None:
+    install("mistaken", "mistaken_module", MISTAKEN, mistaken="mistaken_module:Mistaken")
+
+    result = runner.invoke(main, ["doctor"])
+
+    assert result.exit_code == 1
+    assert "Mistaken.features_of: there is no feature 'tool'. Did you mean 'tools'?" in (
+        result.stdout
     )
 
 

@@ -1,8 +1,9 @@
 """Wrong answers to what was declared."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
+from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionTokenLogprob
 
 from tests.conformance.wrong_adapters.right import Check, Right
@@ -81,6 +82,34 @@ def _is_opened(request: ChatCompletionRequest) -> bool:
 class TestDeclares(Check):
     wrong = Declares
     breaks = ""
+
+
+class DeclaresWhatThereIsNot(Right):
+    def features_of(self, model: str) -> Collection[str]:
+        return {"tool"}
+
+
+class TestDeclaresWhatThereIsNot(Check):
+    wrong = DeclaresWhatThereIsNot
+    breaks = "test_what_is_declared_are_features"
+
+
+class LearnsByListing(Declares):
+    def __init__(self) -> None:
+        self._known: Collection[str] = ()
+
+    def features_of(self, model: str) -> Collection[str]:
+        return self._known
+
+    async def list_models(self, context: RequestContext) -> Sequence[Model]:
+        self._known = frozenset(Feature)
+        return await super().list_models(context)
+
+
+class TestLearnsByListing(Check):
+    wrong = LearnsByListing
+    breaks = "test_features_are_known_before_the_models_are_listed"
+    model = "right/one"
 
 
 class TakesNoImages(Declares):

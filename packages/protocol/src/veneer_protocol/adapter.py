@@ -63,7 +63,8 @@ class ProviderAdapter(ABC):
         """Give the features of `model`, named without its prefix; `features`, unless overridden.
 
         It is asked up to twice a request, for what comes and for what goes, on the event loop: it
-        looks up what is known, and gives nothing for a model that it does not know.
+        looks up what is known, and gives nothing for a model that it does not know. What the
+        back end must be asked for, `startup` asks for: it is known before the models are listed.
         """
         return self.features
 

@@ -52,7 +52,7 @@ def check_features(features: object, owner: str) -> None:
     if isinstance(features, str) or not isinstance(features, Collection):
         raise TypeError(
             f"{owner}: features must be a collection, not {features!r}. "
-            "Write `features = frozenset({Feature.TOOLS})`."
+            "Write `frozenset({Feature.TOOLS})`."
         )
     for name in features:
         if not isinstance(name, str) or name not in _KNOWN:

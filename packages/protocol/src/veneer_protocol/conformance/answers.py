@@ -22,6 +22,7 @@ from veneer_protocol.conformance.harness import Harness
 from veneer_protocol.conformance.promises import (
     ADAPTER,
     CREATE,
+    FEATURES,
     LIST,
     REFUSALS,
     SERVED,
@@ -31,6 +32,7 @@ from veneer_protocol.conformance.promises import (
 )
 from veneer_protocol.conformance.serving import Served
 from veneer_protocol.conformance.stage import Stage
+from veneer_protocol.definition import check_features
 from veneer_protocol.errors import ApiError, ModelNotFoundError
 
 
@@ -47,6 +49,13 @@ class AnswerTests(Harness):
             pytest.fail("no model is listed", pytrace=False)
         for model in models:
             check_types(model)
+
+    @basic(FEATURES, "Give the features of `model`")
+    def test_what_is_declared_are_features(self, direct: Stage) -> None:
+        try:
+            check_features(direct.features, type(direct.adapter).__qualname__)
+        except TypeError as error:
+            pytest.fail(str(error), pytrace=False)
 
     @basic(CREATE, "one choice with the assistant's message and a finish reason")
     def test_a_plain_request_is_answered(self, direct: Stage) -> None:

@@ -8,7 +8,14 @@ from veneer_protocol.answers.guard import StreamGuard, check_completion
 from veneer_protocol.conformance.asking import Answer, Fields, chat_request
 from veneer_protocol.conformance.checks import compare
 from veneer_protocol.conformance.harness import Harness
-from veneer_protocol.conformance.promises import ADAPTER, ANSWERED, CALLED, CREATE, promise
+from veneer_protocol.conformance.promises import (
+    ADAPTER,
+    ANSWERED,
+    CALLED,
+    CREATE,
+    FEATURES,
+    promise,
+)
 from veneer_protocol.conformance.requests import (
     ALLOWED,
     ALONE,
@@ -30,6 +37,18 @@ CHOICES = {"function": NAMED, "allowed_tools": ALLOWED}
 
 class DeclaredTests(Harness):
     """The tests of what is declared."""
+
+    @promise(FEATURES, "it is known before the models are listed")
+    def test_features_are_known_before_the_models_are_listed(self, direct: Stage) -> None:
+        before = {*direct.features}  # Where `model` is not set, it is found by listing them.
+        direct.list_models()
+
+        if late := {*direct.features} - before:
+            pytest.fail(
+                f"{', '.join(sorted(late))} of {direct.model!r} are not declared until the models "
+                "are listed",
+                pytrace=False,
+            )
 
     @promise(ADAPTER, "What it declares it takes: a request for it is answered")
     def test_a_request_for_a_declared_feature_is_answered(self, direct: Stage) -> None:

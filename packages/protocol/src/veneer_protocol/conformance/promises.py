@@ -6,11 +6,13 @@ import pytest
 
 ADAPTER = "veneer_protocol.ProviderAdapter"
 LIST = f"{ADAPTER}.list_models"
+FEATURES = f"{ADAPTER}.features_of"
 CREATE = f"{ADAPTER}.create_chat_completion"
 STREAM = f"{ADAPTER}.stream_chat_completion"
 
 _BASICS = (
     "test_models_are_listed_below_the_prefix",
+    "test_what_is_declared_are_features",
     "test_a_plain_request_is_answered",
     "test_a_stream_is_made_of_chunks",
     "test_the_chunks_of_a_stream_share_one_id",
