@@ -19,6 +19,12 @@ from tests.adapters import BrokenAdapter
 def make():
     return BrokenAdapter(ValueError("no list"))
 """
+GIFTED = """
+from tests.adapters import PlainAdapter
+
+class Gifted(PlainAdapter):
+    features = {"tools", "images"}
+"""
 MISTAKEN = """
 from tests.adapters import PlainAdapter
 
@@ -61,13 +67,7 @@ def test_models_are_listed_one_a_line(runner: CliRunner) -> None:
 def test_a_model_is_listed_with_the_features_that_it_declares(
     runner: CliRunner, install: Install
 ) -> None:
-    source = """
-from tests.adapters import PlainAdapter
-
-class Gifted(PlainAdapter):
-    features = {"tools", "images"}
-"""
-    install("gifted", "gifted_module", source, gifted="gifted_module:Gifted")
+    install("gifted", "gifted_module", GIFTED, gifted="gifted_module:Gifted")
 
     lines = runner.invoke(main, ["models"]).stdout.splitlines()
     listed = json.loads(runner.invoke(main, ["models", "--json"]).stdout)
@@ -187,6 +187,16 @@ def test_the_doctor_says_who_serves_a_model(runner: CliRunner) -> None:
 
     assert result.exit_code == 0
     assert result.stdout == "dummy/echo-1: served by dummy from veneer-providers-dummy 0.1.0\n"
+
+
+def test_the_doctor_says_what_a_model_declares(runner: CliRunner, install: Install) -> None:
+    install("gifted", "gifted_module", GIFTED, gifted="gifted_module:Gifted")
+
+    told = runner.invoke(main, ["doctor", "plain/one"]).stdout
+    report = json.loads(runner.invoke(main, ["doctor", "plain/one", "--json"]).stdout)
+
+    assert told == "plain/one: served by plain from gifted 1.0; it declares images, tools\n"
+    assert report["model"]["features"] == ["images", "tools"]
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ def _print(settings: Settings, checkups: list[Checkup], verdict: Verdict | None)
     if verdict is not None:
         origins = {checkup.provider.name: checkup.provider.origin for checkup in checkups}
         served = f"served by {verdict.provider} from {origins.get(verdict.provider or '')}"
-        click.echo(f"{verdict.model}: {verdict.problem or served}")
+        declared = f"; it declares {', '.join(verdict.features)}" if verdict.features else ""
+        click.echo(f"{verdict.model}: {verdict.problem or served + declared}")
         return
     click.echo(", ".join(f"{name} {version}" for name, version in _versions().items()))
     for name, value in settings.model_dump().items():

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from openai.types.chat import ChatCompletionChunk
@@ -70,10 +70,13 @@ class Verdict:
     provider: str | None
     """The name of the one whose prefix it has."""
     problem: str | None
+    features: Sequence[str] = ()
+    """What the model declares."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give it for machines."""
-        return asdict(self)
+        """Give it for machines, with its features if it declares any."""
+        said = {"model": self.model, "provider": self.provider, "problem": self.problem}
+        return said | ({"features": list(self.features)} if self.features else {})
 
 
 Found = TypeVar("Found", Checkup, Probe, Verdict)
@@ -99,7 +102,7 @@ def explain(model: str, checkups: Sequence[Checkup]) -> Verdict:
             if problem is None and model not in checkup.models:
                 listed = ", ".join(checkup.models) or "none"
                 problem = f"{checkup.provider.name} does not list it; its models are: {listed}"
-            return Verdict(model, checkup.provider.name, problem)
+            return Verdict(model, checkup.provider.name, problem, checkup.features.get(model, ()))
     known = [checkup.provider.prefix for checkup in checkups if checkup.provider.prefix]
     problem = f"no provider has the prefix {prefix!r}; those here are: {', '.join(known) or 'none'}"
     lost = [
