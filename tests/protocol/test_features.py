@@ -252,6 +252,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "messages[2].content",
         MISSING,
     ),
+    # In the form of another API.
+    ({"tools": [FUNCTION["function"] | {"type": "function"}]}, "tools[0].function", MISSING),
+    (
+        {"tools": [FUNCTION], "tool_choice": {"type": "function", "name": "look_up"}},
+        "tool_choice.function",
+        MISSING,
+    ),
     # Functions.
     ({"functions": []}, "functions", VALUE),
     ({"functions": [OLD] * 129}, "functions", VALUE),
@@ -379,11 +386,38 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+def calling(*ids: str) -> dict[str, Any]:
+    return {"role": "assistant", "tool_calls": [CALL | {"id": one} for one in ids]}
+
+
+def answering(ident: str) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": ident, "content": "x"}
+
+
 @pytest.mark.parametrize(("fields", "param", "code"), WRONG, ids=str)
 def test_what_is_opened_is_held_to_the_api_at_its_exact_place(
     fields: dict[str, Any], param: str, code: str
 ) -> None:
     assert verdict(ALL, **fields) == (param, code)
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([answering("b")], "'b' is the id of none."),
+        ([calling("a", "c"), answering("b")], "'b' is the id of none of 'a', 'c'."),
+        ([calling("a"), answering("{at}")], "'{at}' is the id of none of 'a'."),
+        ([calling("a", "c", "b"), answering("a")], "'c' is not."),
+    ],
+    ids=["without calls", "none of two", "braces", "without answers"],
+)
+def test_a_call_and_an_answer_that_are_not_of_one_id_are_named(
+    messages: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        ask(ALL, messages=[HELLO, *messages])
+
+    assert str(refusal.value).endswith(words)
 
 
 @pytest.mark.parametrize(

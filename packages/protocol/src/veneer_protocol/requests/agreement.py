@@ -3,13 +3,16 @@
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import cast
 
 from openai.types.chat import ChatCompletionToolUnionParam
 from pydantic_core import PydanticCustomError
 
+from veneer_protocol.errors import shown
 from veneer_protocol.requests.request import ChatCompletionRequest
+
+_MOST_SHOWN = 4
 
 
 def agree(request: ChatCompletionRequest) -> ChatCompletionRequest:
@@ -84,27 +87,33 @@ def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
 
 def _are_answered(request: ChatCompletionRequest) -> None:
     """See that tools answer the calls before them, and that each call is answered."""
-    called: set[str] = set()
-    open_calls: set[str] = set()
+    called: dict[str, None] = {}
+    open_calls: dict[str, None] = {}  # In the order in which they were made.
     caller = 0
     for index, message in enumerate(request.messages):
         if message.role == "tool":
-            if message.tool_call_id not in called:
+            answered = str(message.tool_call_id)
+            if answered not in called:
                 raise _disagree(
                     f"messages[{index}].tool_call_id",
                     "A message of the role 'tool' answers a call in 'tool_calls' of the assistant "
-                    "before it, and this is the id of none.",
+                    f"before it. {shown(answered)} is the id of none{_among(called)}.",
                 )
-            open_calls.discard(message.tool_call_id)
+            open_calls.pop(answered, None)
             continue
         if open_calls:
             break
         caller = index
-        called = {call["id"] for call in message.tool_calls or ()}
-        open_calls = set(called)
+        called = dict.fromkeys(call["id"] for call in message.tool_calls or ())
+        open_calls = dict(called)
     if open_calls:
         raise _disagree(
             f"messages[{caller}].tool_calls",
             "Each call in 'tool_calls' is answered by a message of the role 'tool', right after "
-            "the assistant's.",
+            f"the assistant's; {shown(next(iter(open_calls)))} is not.",
         )
+
+
+def _among(called: Collection[str]) -> str:
+    """Name the calls that there are, where these are few."""
+    return f" of {', '.join(map(shown, called))}" if 0 < len(called) <= _MOST_SHOWN else ""

@@ -108,14 +108,29 @@ class Shape:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         fields = getattr(source, "model_fields", source.__annotations__)
+        required: frozenset[str] = getattr(source, "__required_keys__", frozenset())
         names = frozenset(fields) | {name for place, name in EXCLUDED if place == self.place}
 
         def check(value: Any, info: core_schema.ValidationInfo) -> Any:
             if not isinstance(value, dict):
                 return value
-            return take(value, names, info, self.place, self.echoed)
+            try:
+                return take(value, names, info, self.place, self.echoed)
+            except PydanticCustomError as problem:
+                raise _to_mend(problem, required - value.keys()) from None
 
         return core_schema.with_info_before_validator_function(check, handler(source))
+
+
+def _to_mend(problem: PydanticCustomError, missing: Collection[str]) -> PydanticCustomError:
+    """Give what is missing in place of a name that is unknown, where that tells how to mend it.
+
+    A tool in the form of another API has its name beside its type: to leave it out helps nobody.
+    """
+    is_unknown = problem.type == "unknown_name"
+    if not missing or not is_unknown or (problem.context or {})["guesses"]:
+        return problem
+    return PydanticCustomError("missing", "missing", {"at": min(missing)})
 
 
 @dataclass(frozen=True, eq=False)  # What annotates is hashed; a mapping cannot be.
