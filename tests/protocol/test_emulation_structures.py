@@ -81,13 +81,25 @@ def test_the_place_that_is_wrong_is_told_to_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{"type": "thing"}, {"properties": []}, {"items": {"patternProperties": {"a": {}}}}]
+    "schema",
+    [
+        {"type": "thing"},
+        {"properties": []},
+        {"items": {"patternProperties": {"a": {}}}},
+        {"type": "array", "items": {"type": "string"}},
+        {"type": ["string", "null"]},
+    ],
 )
 def test_a_schema_that_cannot_be_checked_is_refused_at_once(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         Structure(schema)
 
     assert refusal.value.param == "response_format.json_schema.schema"
+
+
+@pytest.mark.parametrize("kinds", ["object", ["object", "null"]])
+def test_a_schema_that_allows_an_object_is_none_of_these(kinds: object) -> None:
+    assert Structure({"type": kinds}).read(SEOUL) == SEOUL
 
 
 # None of these may fetch anything, nor hold up the gateway.

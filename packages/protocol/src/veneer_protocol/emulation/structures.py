@@ -90,9 +90,12 @@ class Structure:
         try:
             Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
         except SchemaError as error:
-            raise _unusable(f"is none; look at {shown(error.json_path)}") from None
+            raise _unusable(f"is no JSON Schema; look at {shown(error.json_path)}") from None
         except _ASTRAY:
             raise _unusable("cannot be checked") from None
+        kinds = schema.get("type", "object")
+        if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
+            raise _unusable("allows no object, which an answer is; put what it allows into one")
         if _has_name(schema, "patternProperties"):
             raise _unusable("has patternProperties, which are not checked here")
         checks = {
