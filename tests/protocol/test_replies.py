@@ -92,10 +92,24 @@ def test_the_last_chunk_has_the_usage_it_was_given() -> None:
     assert "usage" not in REPLY.last_chunk().model_fields_set
 
 
+async def test_usage_that_is_counted_late_has_a_chunk_of_its_own() -> None:
+    async def stream() -> AsyncIterator[ChatCompletionChunk]:
+        for index, text in enumerate("ab"):
+            yield REPLY.chunk(text, index=index)
+            yield REPLY.last_chunk(index=index)
+        yield REPLY.usage_chunk(usage(1, 2))
+
+    whole = await assemble(stream(), choices=2)
+
+    assert [choice.message.content for choice in whole.choices] == ["a", "b"]
+    assert whole.usage == usage(1, 2)
+    assert REPLY.usage_chunk(usage(1, 2)).choices == []
+
+
 def test_all_chunks_share_what_the_completion_has() -> None:
     whole = REPLY.completion("x")
 
-    for chunk in (REPLY.chunk("x"), REPLY.last_chunk()):
+    for chunk in (REPLY.chunk("x"), REPLY.last_chunk(), REPLY.usage_chunk(usage(1, 2))):
         assert (chunk.id, chunk.created, chunk.model) == (whole.id, whole.created, whole.model)
 
 

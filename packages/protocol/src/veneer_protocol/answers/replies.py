@@ -165,12 +165,24 @@ class Reply:
     ) -> ChatCompletionChunk:
         """Give the end of the stream; the gateway sends `usage` to those who asked for it.
 
-        Of several choices, each ends by itself. One that calls a tool ends for `tool_calls`.
+        Of several choices, each ends by itself. One that calls a tool ends for `tool_calls`. Tokens
+        that are counted later than that go into `usage_chunk()`.
         """
         chunk = self._chunk(ChoiceDelta(), finish_reason, index)
         if usage is not None:
             chunk.usage = usage
         return chunk
+
+    def usage_chunk(self, usage: CompletionUsage) -> ChatCompletionChunk:
+        """Give the tokens by themselves, where they are counted once all choices have ended."""
+        return ChatCompletionChunk(
+            id=self.id,
+            object="chat.completion.chunk",
+            created=self.created,
+            model=self.model,
+            choices=[],
+            usage=usage,
+        )
 
     def _chunk(
         self, delta: ChoiceDelta, reason: FinishReason | None, index: int
