@@ -116,6 +116,13 @@ def test_nothing_else_can_be_emulated(features: Collection[str]) -> None:
         EmulatingAdapter(PlainAdapter(), features)
 
 
+def test_a_class_is_not_yet_an_adapter_to_be_emulated() -> None:
+    inner: Any = PlainAdapter
+
+    with pytest.raises(TypeError, match=r"PlainAdapter'> is no ProviderAdapter. Give an instance"):
+        EmulatingAdapter(inner, {Feature.TOOLS})
+
+
 @pytest.mark.parametrize(
     "fields", [{}, {"response_format": {"type": "text"}}, {"tools": TOOLS, "tool_choice": "none"}]
 )

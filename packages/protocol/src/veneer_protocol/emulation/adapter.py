@@ -43,8 +43,10 @@ class EmulatingAdapter(ProviderAdapter):
                 was wrong, before the request fails.
 
         Raises:
-            TypeError: one of `features` cannot be emulated.
+            TypeError: one of `features` cannot be emulated, or `adapter` is no adapter.
         """
+        if not isinstance(adapter, ProviderAdapter):
+            raise TypeError(f"{adapter!r} is no ProviderAdapter. Give an instance of a subclass.")
         check_features(features, type(self).__qualname__)
         if others := {*features} - EMULATED:
             raise TypeError(
