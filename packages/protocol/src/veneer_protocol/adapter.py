@@ -125,7 +125,11 @@ class ProviderAdapter(ABC):
             yield chunk
 
     async def startup(self) -> None:  # noqa: B027  Most adapters have nothing to open.
-        """Open what outlives a request: an HTTP client, say. Called once, before any request."""
+        """Open what outlives a request: an HTTP client, say. Called once, before any request.
+
+        One that raises does not serve, and is not tried again. A back end that does not answer yet
+        is no reason to.
+        """
 
     async def shutdown(self) -> None:  # noqa: B027
         """Close what `startup` opened. Called once, after the last request."""
