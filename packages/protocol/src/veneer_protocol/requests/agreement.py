@@ -39,6 +39,8 @@ def _need_each_other(request: ChatCompletionRequest) -> None:
         is_asked = getattr(request, name) not in (None, "none")
         if is_asked and getattr(request, needed) is None:
             raise _disagree(name, f"'{name}' is only allowed together with '{needed}'.")
+    if request.functions is not None and request.tools is not None:
+        raise _disagree("functions", "'functions' is the older form of 'tools'; give one of them.")
     if request.top_logprobs is not None and not request.logprobs:
         raise _disagree(
             "top_logprobs", "'top_logprobs' is only allowed together with 'logprobs': true."
@@ -83,7 +85,7 @@ def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
 
 
 def _are_answered(request: ChatCompletionRequest) -> None:
-    """See that tools answer the calls before them, and that each call is answered."""
+    """See that tools answer the calls before them, and that each call is answered, once."""
     called: set[str] = set()
     open_calls: set[str] = set()
     caller = 0
@@ -95,12 +97,24 @@ def _are_answered(request: ChatCompletionRequest) -> None:
                     "A message of the role 'tool' answers a call in 'tool_calls' of the assistant "
                     "before it, and this is the id of none.",
                 )
-            open_calls.discard(message.tool_call_id)
+            if message.tool_call_id not in open_calls:
+                raise _disagree(
+                    f"messages[{index}].tool_call_id",
+                    "A call is answered once, and this is the id of one that was answered before.",
+                )
+            open_calls.remove(message.tool_call_id)
             continue
         if open_calls:
             break
         caller = index
-        called = {call["id"] for call in message.tool_calls or ()}
+        called = set()
+        for position, call in enumerate(message.tool_calls or ()):
+            if call["id"] in called:
+                raise _disagree(
+                    f"messages[{index}].tool_calls[{position}].id",
+                    "Each call has an id of its own, and this is that of one before it.",
+                )
+            called.add(call["id"])
         open_calls = set(called)
     if open_calls:
         raise _disagree(
