@@ -236,6 +236,7 @@ EXAMPLES: dict[Feature, list[tuple[dict[str, Any], str]]] = {
         ({"moderation": {"model": "m", "policy": {"input": {"mode": "block"}}}}, "moderation"),
     ],
 }
+ALL_FEATURES = frozenset(Feature)
 FLAT = [(feature, *example) for feature, examples in EXAMPLES.items() for example in examples]
 
 

@@ -3,6 +3,7 @@
 What else breaks the rules of the API is left as it is: the gateway refuses it.
 """
 
+import time
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -40,6 +41,7 @@ class AnswerReader:
         self._prefix = asked.partition("/")[0]
         self._served = served
         self._id: object = None
+        self._began = int(time.time())
         self._due = choices
         self._ended: set[int] = set()
 
@@ -54,7 +56,10 @@ class AnswerReader:
         Raises:
             InvalidProviderResponseError: `value` is no JSON object.
         """
-        return _built(ChatCompletion, self._mended(value))
+        answer = self._mended(value)
+        for position, choice in enumerate(_choices(answer)):
+            choice["index"] = position if choice.get("index") is None else choice["index"]
+        return _built(ChatCompletion, {**answer, "object": "chat.completion"})
 
     def chunk(self, value: object) -> ChatCompletionChunk | None:
         """Give the next chunk, or nothing for one that says nothing.
@@ -71,12 +76,12 @@ class AnswerReader:
             answer["choices"] = choices = left
         if not any(map(answer.get, ("choices", "usage", "moderation"))):
             return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
+        self._id = answer["id"]
         for choice in choices:
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
             choice["index"] = 0 if choice.get("index") is None else choice["index"]
-        answer["id"] = self._id = answer.get("id") or self._id or f"chatcmpl-{uuid4().hex}"
         self._ended |= {_index(choice) for choice in choices if choice.get("finish_reason")}
-        return _built(ChatCompletionChunk, answer)
+        return _built(ChatCompletionChunk, {**answer, "object": "chat.completion.chunk"})
 
     def _has_ended(self, choice: dict[str, Any]) -> bool:
         return _index(choice) in self._ended
@@ -89,7 +94,13 @@ class AnswerReader:
         for choice in _choices(value):
             if isinstance(reason := choice.get("finish_reason"), str):
                 choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
-        return {**value, "model": self._model(value.get("model"))}
+        created = value.get("created")
+        return {
+            **value,
+            "id": value.get("id") or self._id or f"chatcmpl-{uuid4().hex}",
+            "created": created if isinstance(created, int) else self._began,
+            "model": self._model(value.get("model")),
+        }
 
     def _model(self, name: object) -> str:
         """Give a model that the caller can ask for again: what the upstream calls it, if it is."""
@@ -119,5 +130,5 @@ def _built(kind: type[_Answer], answer: dict[str, Any]) -> _Answer:
     try:
         return kind.model_validate(answer)
     except ValidationError:
-        # Servers leave out `created` or have values of their own. The gateway looks at what counts.
+        # Servers have values of their own. The gateway looks at what counts.
         return kind.construct(**answer)

@@ -140,13 +140,14 @@ class RequestSpan:
             return {}
         found: dict[str, Any] = {
             "gen_ai.response.id": answer.id,
-            "gen_ai.response.model": answer.model,
+            "gen_ai.response.model": getattr(answer, "model", None),
             "gen_ai.response.finish_reasons": self._finish_reason and (self._finish_reason,),
         }
         if usage is not None:
+            # An upstream need not have counted both.
             found |= {
-                "gen_ai.usage.input_tokens": usage.prompt_tokens,
-                "gen_ai.usage.output_tokens": usage.completion_tokens,
+                "gen_ai.usage.input_tokens": getattr(usage, "prompt_tokens", None),
+                "gen_ai.usage.output_tokens": getattr(usage, "completion_tokens", None),
             }
         return _given(found)
 

@@ -82,7 +82,7 @@ class CallGuard:
     def _begun(self, delta: ChoiceDeltaToolCall) -> ChoiceDeltaToolCall:
         kind = "function" if getattr(delta, "custom", None) is None else "custom"
         require(_FEATURES[kind], self._features, "calls a tool")
-        called = _called(delta, kind)
+        called = None if _is_of_another(delta, kind) else _called(delta, kind)
         if not _is_name(delta.id) or delta.id in self._ids:
             raise broken("has a tool call without an id of its own")
         if delta.type not in (None, kind) or called is None or not _is_name(called.get("name")):
@@ -94,7 +94,7 @@ class CallGuard:
         return _copied(delta, {"type": kind, kind: {TEXTS[kind]: "", **called}})
 
     def _continued(self, delta: ChoiceDeltaToolCall) -> ChoiceDeltaToolCall:
-        called = _called(delta, self._kind)
+        called = None if _is_of_another(delta, self._kind) else _called(delta, self._kind)
         if called is None or delta.type not in (None, self._kind):
             raise broken(f"goes on with a tool call as something other than its {self._kind}")
         if delta.id and delta.id != self._ids[-1]:
@@ -122,7 +122,7 @@ def check_calls(message: ChatCompletionMessage, features: Collection[str]) -> se
         if not isinstance(kind, str) or kind not in _FEATURES:
             raise broken("has a tool call without its type")
         require(_FEATURES[kind], features, "calls a tool")
-        if not _is_whole(getattr(call, kind, None), TEXTS[kind]):
+        if _is_of_another(call, kind) or not _is_whole(getattr(call, kind, None), TEXTS[kind]):
             raise broken(f"has a tool call without the name or the {TEXTS[kind]} of its {kind}")
         if not _is_name(call.id) or call.id in ids:
             raise broken("has a tool call without an id of its own")
@@ -132,6 +132,11 @@ def check_calls(message: ChatCompletionMessage, features: Collection[str]) -> se
         if not _is_whole(function, "arguments"):
             raise broken("has a function call without a name or arguments")
     return _reasons(bool(ids), function is not None)
+
+
+def _is_of_another(call: object, kind: str) -> bool:
+    # Some clients read what is there, whatever the type says.
+    return any(getattr(call, other, None) is not None for other in TEXTS if other != kind)
 
 
 def _called(delta: ChoiceDeltaToolCall, kind: str) -> dict[str, Any] | None:

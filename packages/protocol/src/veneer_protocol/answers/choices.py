@@ -102,10 +102,12 @@ def check_choice(choice: object, features: Collection[str]) -> None:
         not isinstance(choice, Choice)
         or not isinstance(message, ChatCompletionMessage)
         or not isinstance(message.content, str | None)
+        or getattr(message, "role", None) not in (None, "assistant")
         or not is_reason(choice.finish_reason)
     ):
         raise InvalidProviderResponseError(
-            "The provider gave a completion without a message, its content or a finish reason."
+            "The provider gave a completion without a message of an assistant, its content or "
+            "a finish reason."
         )
     check_parts(message, features)
     if choice.logprobs is not None:
@@ -113,6 +115,7 @@ def check_choice(choice: object, features: Collection[str]) -> None:
     _check_reason(choice.finish_reason, check_calls(message, features))
     # The encoder leaves out what was never set; these the API requires, null or not.
     choice.logprobs = choice.logprobs
+    message.role = "assistant"
     message.content = message.content
     message.refusal = message.refusal
 

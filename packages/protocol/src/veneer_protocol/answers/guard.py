@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 
 from veneer_protocol.answers.choices import ChoiceGuard, broken_stream, check_choice
+from veneer_protocol.answers.parts import broken
 from veneer_protocol.errors import InvalidProviderResponseError
 
 
@@ -52,7 +53,12 @@ def check_completion(
         raise InvalidProviderResponseError(
             f"The provider gave {_kind(completion)} where a ChatCompletion is due."
         )
-    given = completion.choices
+    # As every chunk of a stream must have it.
+    if not isinstance(ident := getattr(completion, "id", None), str) or not ident:
+        raise broken("has no id")
+    if not isinstance(completion.usage, CompletionUsage | None):
+        raise broken(f"counts its usage in {_kind(completion.usage)}")
+    given = getattr(completion, "choices", None)
     if (
         not isinstance(given, list)
         or len(given) != choices

@@ -85,7 +85,7 @@ class EmulatingAdapter(ProviderAdapter):
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> ChatCompletion:
         """Give what the other adapter gives or, where something is emulated, the stream joined."""
-        wishes, rewritten = self._rewritten(request)
+        wishes, rewritten = await self._rewritten(request)
         if not wishes.instruction:
             return await self._adapter.create_chat_completion(rewritten, context)
         return await assemble(self._answer(wishes, rewritten, context))
@@ -94,7 +94,7 @@ class EmulatingAdapter(ProviderAdapter):
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> AsyncIterator[ChatCompletionChunk]:
         """Give what the other adapter gives, with what is emulated read out of it."""
-        wishes, rewritten = self._rewritten(request)
+        wishes, rewritten = await self._rewritten(request)
         answer = self._answer if wishes.instruction else self._unchanged
         async with aclosing(answer(wishes, rewritten, context)) as chunks:
             async for chunk in chunks:
@@ -106,11 +106,14 @@ class EmulatingAdapter(ProviderAdapter):
         tools = {Feature.TOOLS} if Feature.CUSTOM_TOOLS in native else set()
         return self._features - frozenset(native) - tools
 
-    def _rewritten(self, request: ChatCompletionRequest) -> tuple[Wishes, ChatCompletionRequest]:
+    async def _rewritten(
+        self, request: ChatCompletionRequest
+    ) -> tuple[Wishes, ChatCompletionRequest]:
         features = self._emulated(request.model_name)
         if not needs_rewriting(request, features):
             return Wishes(), request
-        wishes = Wishes.of(request, features)
+        # In a thread: to see whether a schema is one takes a second, where that is large.
+        wishes = await asyncio.to_thread(Wishes.of, request, features)
         return wishes, rewrite(request, features, wishes.instruction)
 
     async def _unchanged(
@@ -129,11 +132,10 @@ class EmulatingAdapter(ProviderAdapter):
             incoming = Incoming(self._adapter.features_of(request.model_name))
             async with aclosing(self._chunks(request, context)) as chunks:
                 async for given in chunks:
-                    has_given = False
-                    for chunk in outgoing.chunks(incoming.take(given), answer):
-                        has_given = True
-                        yield chunk
-                    if not has_given:  # What is held back must not hold up all others.
+                    for piece in incoming.take(given):
+                        for chunk in outgoing.chunks(piece, answer):
+                            yield chunk
+                        # What is held back, or long, must not hold up all others.
                         await asyncio.sleep(0)
             last = incoming.finish()
             outgoing.count(incoming.usage)

@@ -19,6 +19,7 @@ CALL_ENDS: Final = "</tool_call>"
 _RESULT_BEGINS: Final = "<tool_result>"
 _RESULT_ENDS: Final = "</tool_result>"
 
+_DECODER = json.JSONDecoder()
 _OUTSIDE = re.compile(r'[{}"]')
 _IN_STRING = re.compile(r'["\\]')
 
@@ -93,10 +94,18 @@ def parse_call(text: str, names: Collection[str]) -> Call | None:
 
 def render_call(call: Call) -> str:
     """Write `call` as the model should have written it."""
-    # Of a history that came from elsewhere, arguments need not be JSON.
     arguments = parse_object(call.arguments)
-    said = {"name": call.name, "arguments": call.arguments if arguments is None else arguments}
-    return f"{CALL_BEGINS}\n{json.dumps(said, ensure_ascii=False)}\n{CALL_ENDS}"
+    try:
+        said = _written(call.name, call.arguments if arguments is None else arguments)
+    except ValueError:  # A number beyond all bounds.
+        said = _written(call.name, call.arguments)
+    return f"{CALL_BEGINS}\n{said}\n{CALL_ENDS}"
+
+
+def _written(name: str, arguments: object) -> str:
+    # Of a history that came from elsewhere, arguments need not be JSON.
+    said = {"name": name, "arguments": arguments}
+    return json.dumps(said, ensure_ascii=False, allow_nan=False)
 
 
 def render_result(name: str, content: str) -> str:
@@ -113,10 +122,10 @@ def objects_in(text: str, most: int) -> Iterable[str]:
     for _ in range(most):
         if (at := text.find("{", at)) < 0:
             return
-        length = ObjectEnd().find(text[at:])
-        found = None if length is None else text[at : at + length]
-        if found is not None and parse_object(found) is not None:
-            yield found
-            at += len(found)
-        else:
-            at += 1
+        try:
+            _, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at
+        if parse_object(text[at:end]) is not None:
+            yield text[at:end]
+        at = max(end, at + 1)

@@ -1,6 +1,7 @@
 """The chunks of the model's own stream, and those of the answer that is read out of it."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
@@ -11,6 +12,9 @@ from veneer_protocol.answers.joining import given
 from veneer_protocol.answers.replies import Reply, tool_call, usage
 from veneer_protocol.emulation.answers import Answer
 from veneer_protocol.emulation.blocks import Call
+
+LONGEST_PIECE: Final = 16 * 1024
+"""How many characters are read at a time: to read a whole answer at once would hold up others."""
 
 
 class Incoming:
@@ -24,20 +28,21 @@ class Incoming:
         self._guard = StreamGuard(include_usage=True, features=features)
         self._last: ChatCompletionChunk | None = None
 
-    def take(self, chunk: object) -> ChatCompletionChunk | None:
-        """Give `chunk` if it says something.
+    def take(self, chunk: object) -> Iterator[ChatCompletionChunk]:
+        """Give `chunk` if it says something; in several, where it has a long text.
 
         Raises:
             InvalidProviderResponseError: it breaks the rules of a stream.
         """
         legal = self._guard.check(chunk)
-        if legal is not None:
-            (choice,) = legal.choices
+        if legal is None:
+            return
+        for choice in legal.choices:
             if choice.finish_reason is not None:
                 self._last = legal
             is_cut = choice.finish_reason not in {None, "stop"}
             self.is_whole &= not (is_cut or choice.delta.tool_calls or choice.delta.refusal)
-        return legal
+        yield from _in_pieces(legal)
 
     def finish(self) -> ChatCompletionChunk:
         """Give the chunk with the finish reason.
@@ -59,11 +64,10 @@ class Outgoing:
         self._usage: CompletionUsage | None = None
         self._calls = 0
 
-    def chunks(
-        self, chunk: ChatCompletionChunk | None, answer: Answer
-    ) -> Iterator[ChatCompletionChunk]:
+    def chunks(self, chunk: ChatCompletionChunk, answer: Answer) -> Iterator[ChatCompletionChunk]:
         """Give what `answer` reads in `chunk`, and what else is in it."""
-        if chunk is None:
+        if not chunk.choices:  # It tells what moderation found, and nothing else.
+            yield self._like(chunk)
             return
         delta = chunk.choices[0].delta
         if any(value for name, value in given(delta).items() if name not in {"content", "role"}):
@@ -91,9 +95,10 @@ class Outgoing:
         if self._usage is None or more is None:
             self._usage = self._usage or more
             return
+        both = (self._usage, more)
         self._usage = usage(
-            self._usage.prompt_tokens + more.prompt_tokens,
-            self._usage.completion_tokens + more.completion_tokens,
+            sum(_count(one, "prompt_tokens") for one in both),
+            sum(_count(one, "completion_tokens") for one in both),
         )
 
     def _said(self, chunk: ChatCompletionChunk, one: str | Call) -> ChatCompletionChunk:
@@ -103,13 +108,38 @@ class Outgoing:
         self._calls += 1
         return self._like(chunk, made.choices[0].delta)
 
-    def _like(self, chunk: ChatCompletionChunk, delta: ChoiceDelta) -> ChatCompletionChunk:
+    def _like(
+        self, chunk: ChatCompletionChunk, delta: ChoiceDelta | None = None
+    ) -> ChatCompletionChunk:
         """Give a chunk with what is beside the choices of `chunk`, and the id of the first."""
         if self._reply is None:
             self._reply = Reply(model=chunk.model, id=chunk.id, created=chunk.created)
         shared = {"id": self._reply.id, "created": self._reply.created, "model": self._reply.model}
-        choices = [Choice(index=0, delta=delta, finish_reason=None)]
+        choices = [] if delta is None else [Choice(index=0, delta=delta, finish_reason=None)]
         copy = chunk.model_copy(update={**shared, "choices": choices})
         # It is null only to a client that asked for it, which the guard sees to.
         copy.model_fields_set.discard("usage")
         return copy
+
+
+def _in_pieces(chunk: ChatCompletionChunk) -> Iterator[ChatCompletionChunk]:
+    text = (chunk.choices[0].delta.content or "") if chunk.choices else ""
+    if len(text) <= LONGEST_PIECE:
+        yield chunk
+        return
+    delta = chunk.choices[0].delta.model_copy(update={"content": text[:LONGEST_PIECE]})
+    yield _saying(chunk, delta)
+    for at in range(LONGEST_PIECE, len(text), LONGEST_PIECE):
+        yield _saying(chunk, ChoiceDelta(content=text[at : at + LONGEST_PIECE]))
+
+
+def _saying(chunk: ChatCompletionChunk, delta: ChoiceDelta) -> ChatCompletionChunk:
+    return chunk.model_copy(
+        update={"choices": [chunk.choices[0].model_copy(update={"delta": delta})]}
+    )
+
+
+def _count(counted: CompletionUsage, name: str) -> int:
+    # The official client makes its models of whatever an upstream says.
+    count = getattr(counted, name, None)
+    return count if isinstance(count, int) else 0

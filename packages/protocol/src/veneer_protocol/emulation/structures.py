@@ -4,12 +4,14 @@ The schema comes from the caller: what would fetch something, or take for ever, 
 errors of the libraries quote what was sent, and are not kept as causes, for these may be logged.
 """
 
+import json
+import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from functools import lru_cache
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
 from openai.types.shared_params import ResponseFormatJSONSchema
-from pydantic import StringConstraints, TypeAdapter
 from pydantic import ValidationError as PatternMismatch
 from pydantic_core import SchemaError as PatternError
 from referencing.exceptions import Unresolvable
@@ -17,12 +19,22 @@ from referencing.jsonschema import EMPTY_REGISTRY
 
 from veneer_protocol.emulation.blocks import objects_in, parse_object
 from veneer_protocol.emulation.errors import NotAsAskedError
+from veneer_protocol.emulation.keywords import Check, are_unique, compiled, match_any, match_one
 from veneer_protocol.errors import InvalidRequestError, shown
+
+LONGEST_SCHEMA: Final = 128 * 1024
+"""How many characters a schema may have that is to be kept strictly."""
+MOST_SECONDS: Final = 2.0
+"""How long an answer may be held against its schema, in seconds of the processor."""
 
 _PARAM: Final = "response_format.json_schema.schema"
 _MOST_OBJECTS = 16
 _MOST_REFERENCES = 10_000
+# Of those that are compiled; one may take ten mebibytes.
+_MOST_PATTERNS = 8
 _LONGEST_ERROR = 300
+# Of what these say of an object, the library works out the whole before the clock is looked at.
+_UNCHECKED = ("patternProperties", "unevaluatedItems", "unevaluatedProperties")
 # One of them compiles patterns.
 _NO_FORMATS = FormatChecker(formats=())
 # What jsonschema raises where references lead nowhere, in circles or to what is no schema, and
@@ -42,14 +54,15 @@ class Structure:
     """What an answer in JSON must be: an object, or one that keeps to a schema."""
 
     def __init__(self, schema: Mapping[str, Any] | None = None) -> None:
-        """Hold answers to `schema`, if there is one.
+        """Hold answers to `schema`, if there is one. It takes a while, where that is large.
 
         Raises:
             InvalidRequestError: it is no JSON Schema, or one that cannot be checked here.
         """
         self._validator = None if schema is None else self._validator_of(schema)
-        self._patterns: dict[str, TypeAdapter[str]] = {}
+        self._pattern = lru_cache(_MOST_PATTERNS)(compiled)
         self._references = 0
+        self._until = 0.0
 
     @classmethod
     def of(cls, described: ResponseFormatJSONSchema) -> "Structure":
@@ -64,6 +77,7 @@ class Structure:
             NotAsAskedError: there is none, or several.
             InvalidRequestError: the schema turns out to be one that cannot be checked here.
         """
+        self._until = time.thread_time() + MOST_SECONDS
         whole = text.strip()
         found = [whole] if parse_object(whole) is not None else [*objects_in(text, _MOST_OBJECTS)]
         wrong = {one: self._what_is_wrong(one) for one in found}
@@ -87,6 +101,8 @@ class Structure:
         return None if error is None else f"{error.json_path}: {error.message}"[:_LONGEST_ERROR]
 
     def _validator_of(self, schema: Mapping[str, Any]) -> Any:
+        if len(json.dumps(schema, ensure_ascii=False)) > LONGEST_SCHEMA:
+            raise _unusable(f"has more than {LONGEST_SCHEMA} characters, too many to be checked")
         try:
             Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
         except SchemaError as error:
@@ -96,16 +112,34 @@ class Structure:
         kinds = schema.get("type", "object")
         if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
             raise _unusable("allows no object, which an answer is; put what it allows into one")
-        if _has_name(schema, "patternProperties"):
-            raise _unusable("has patternProperties, which are not checked here")
-        checks = {
+        for name in _UNCHECKED:
+            if _has_name(schema, name):
+                raise _unusable(f"has {name}, which are not checked here")
+        checks: dict[str, Check] = {
+            **Draft202012Validator.VALIDATORS,
             "$ref": self._follow,
             "$dynamicRef": self._follow,
+            "anyOf": match_any,
+            "oneOf": match_one,
             "pattern": self._match,
+            "uniqueItems": are_unique,
         }
-        kind: Any = validators.extend(Draft202012Validator, checks)  # type: ignore[no-untyped-call]
+        timed = {name: self._timed(check) for name, check in checks.items()}
+        kind: Any = validators.extend(Draft202012Validator, timed)  # type: ignore[no-untyped-call]
         # Without the registry it would fetch what a reference names.
         return kind(schema, registry=EMPTY_REGISTRY)
+
+    def _timed(self, check: Check) -> Check:
+        """Look at the clock before `check`: a schema can ask for years of work."""
+
+        def timed(
+            validator: Any, value: Any, instance: Any, schema: Any
+        ) -> Iterator[ValidationError] | None:
+            if time.thread_time() > self._until:
+                raise _unusable("takes too long to check")
+            return check(validator, value, instance, schema)
+
+        return timed
 
     def _follow(
         self, validator: Any, reference: str, instance: Any, schema: object
@@ -122,16 +156,11 @@ class Structure:
         if not isinstance(instance, str):
             return
         try:
-            if pattern not in self._patterns:
-                # Its patterns take linear time, whatever they are and whatever they meet.
-                self._patterns[pattern] = TypeAdapter(
-                    Annotated[str, StringConstraints(pattern=pattern)]
-                )
-            self._patterns[pattern].validate_python(instance)
-        except PatternError as error:
+            self._pattern(pattern).validate_python(instance)
+        except PatternError:
             raise _unusable(
                 f"has the pattern {shown(pattern)}, which is not checked here"
-            ) from error
+            ) from None
         except PatternMismatch:
             yield ValidationError(f"{instance!r} does not match {pattern!r}")
 

@@ -42,6 +42,8 @@ def _need_each_other(request: ChatCompletionRequest) -> None:
         is_asked = getattr(request, name) not in (None, "none")
         if is_asked and getattr(request, needed) is None:
             raise _disagree(name, f"'{name}' is only allowed together with '{needed}'.")
+    if request.functions is not None and request.tools is not None:
+        raise _disagree("functions", "'functions' is the older form of 'tools'; give one of them.")
     if request.top_logprobs is not None and not request.logprobs:
         raise _disagree(
             "top_logprobs", "'top_logprobs' is only allowed together with 'logprobs': true."
@@ -86,7 +88,7 @@ def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
 
 
 def _are_answered(request: ChatCompletionRequest) -> None:
-    """See that tools answer the calls before them, and that each call is answered."""
+    """See that tools answer the calls before them, and that each call is answered, once."""
     called: dict[str, None] = {}
     open_calls: dict[str, None] = {}  # In the order in which they were made.
     caller = 0
@@ -99,12 +101,25 @@ def _are_answered(request: ChatCompletionRequest) -> None:
                     "A message of the role 'tool' answers a call in 'tool_calls' of the assistant "
                     f"before it. {shown(answered)} is the id of none{_among(called)}.",
                 )
-            open_calls.pop(answered, None)
+            if answered not in open_calls:
+                raise _disagree(
+                    f"messages[{index}].tool_call_id",
+                    f"A call is answered once, and {shown(answered)} was answered before.",
+                )
+            del open_calls[answered]
             continue
         if open_calls:
             break
         caller = index
-        called = dict.fromkeys(call["id"] for call in message.tool_calls or ())
+        called = {}
+        for position, call in enumerate(message.tool_calls or ()):
+            if call["id"] in called:
+                raise _disagree(
+                    f"messages[{index}].tool_calls[{position}].id",
+                    f"Each call has an id of its own, and {shown(call['id'])} is that of one "
+                    "before it.",
+                )
+            called[call["id"]] = None
         open_calls = dict(called)
     if open_calls:
         raise _disagree(

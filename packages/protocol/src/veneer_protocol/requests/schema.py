@@ -16,17 +16,18 @@ from veneer_protocol.requests.tools import ECHOED_IN_CALL, ECHOED_IN_FUNCTION
 
 _UNTOLD = (
     "An optional name that is null is as if left out. What a schema cannot say: no name is twice "
-    "in one object; an integer is written without a point or an exponent; text is Unicode, without "
-    "half a surrogate pair; values are nested at most 200 deep; `max_tokens` and "
-    "`max_completion_tokens`, where both are given, are equal"
+    "in one object; an integer is written without a point or an exponent, and no number is beyond "
+    "what a double holds; text is Unicode, without half a surrogate pair; values are nested at "
+    "most 200 deep; `max_tokens` and `max_completion_tokens`, where both are given, are equal"
 )
 _CORE = f"What every model takes. {_UNTOLD}."
 _WHOLE = (
     "What a model takes that declares every feature; `GET /v1/models` tells what each declares. "
     f"{_UNTOLD}; a message has the names and parts of its role, and a content unless the assistant "
     "called a tool instead; an image's URL begins with http, https or data; a file has an id or "
-    "data; `logit_bias` is by the numbers of tokens; each call is answered by a tool right after "
-    "it, and a tool answers no other; what is chosen of tools or functions is among them; what is "
+    "data; `logit_bias` is by the numbers of tokens; each call, which has an id of its own, is "
+    "answered once by a tool right after it, and a tool answers no other; `functions` and `tools` "
+    "do not come together; what is chosen of tools or functions is among them; what is "
     "asked of tools, functions or log probabilities comes with these, and spoken answers with "
     "`audio`."
 )

@@ -7,15 +7,15 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create#chat-creat
 
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import Discriminator, Field, Strict, Tag
+from pydantic import AfterValidator, Discriminator, Field, Strict, Tag
 from typing_extensions import TypedDict
 
-from veneer_protocol.requests.shapes import OneOf, Shape
+from veneer_protocol.requests.shapes import OneOf, Shape, check_finite
 
 MOST_TOOLS = 128
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-JsonObject = dict[str, Any]
+JsonObject = Annotated[dict[str, Any], AfterValidator(check_finite)]
 """A JSON Schema, which is the adapter's to read."""
 
 

@@ -1,0 +1,50 @@
+"""What an upstream leaves out that clients rely on, is added; what it has is left as it is."""
+
+from typing import Any
+
+import pytest
+
+from tests.providers_openai.upstreams import chunk, completion
+from veneer_protocol import check_completion, encode_completion
+from veneer_providers_openai.answers import AnswerReader
+
+
+def without(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: one for name, one in value.items() if name not in names}
+
+
+def read(*values: dict[str, Any]) -> list[dict[str, Any]]:
+    reader = AnswerReader("up/one", None)
+    chunks = [reader.chunk(value) for value in values]
+    return [one.model_dump(exclude_unset=True) for one in chunks if one is not None]
+
+
+@pytest.mark.parametrize("value", [{}, {"id": None, "object": "", "created": None}])
+def test_a_whole_answer_has_what_the_api_requires(value: dict[str, Any]) -> None:
+    bare = without(completion(), "id", "object", "created") | value
+    bare["choices"] = [without(choice, "index") for choice in bare["choices"]]
+
+    answer = check_completion(AnswerReader("up/one", None).completion(bare))
+
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.object == "chat.completion"
+    assert answer.created > 0
+    assert [choice.index for choice in answer.choices] == [0]
+    assert b'"content":"hello"' in encode_completion(answer)
+
+
+def test_the_chunks_of_a_stream_share_what_was_left_out() -> None:
+    bare = [without(one, "id", "object", "created") for one in (chunk("hel"), chunk("lo"))]
+
+    first, second = read(*bare)
+
+    for name in ("id", "object", "created"):
+        assert first[name] == second[name]
+    assert first["object"] == "chat.completion.chunk"
+    assert first["created"] > 0
+
+
+def test_what_an_upstream_says_itself_is_left_as_it_is() -> None:
+    (said,) = read(chunk("hello", created=7, id="mine"))
+
+    assert (said["id"], said["created"]) == ("mine", 7)
