@@ -30,7 +30,7 @@ from tests.adapters import BrokenAdapter
 from tests.docs.test_reference import classes
 from tests.protocol.features import FLAT
 from tests.protocol.strategies import near_misses
-from tests.protocol.test_features import WRONG
+from tests.protocol.test_feature_faults import WRONG
 from veneer_gateway import Registry, Settings, create_app
 from veneer_gateway.openapi import openapi_json
 from veneer_gateway.testing import running_gateway

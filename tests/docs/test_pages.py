@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import test_adapters
+from tests.docs.adapters import TRIED
 from tests.docs.pages import PAGES, blocks, files
 from tests.docs.reader import Reader
 from veneer_gateway.registry import ENTRY_POINT_GROUP
@@ -37,7 +37,7 @@ def test_every_file_on_a_page_is_run_by_its_commands_or_asked_by_a_test() -> Non
 
 
 def is_used(page: str, name: str) -> bool:
-    if (page, name) in test_adapters.TRIED:
+    if (page, name) in TRIED:
         return True
     typed = [block.text for block in blocks(page) if block.language == "sh" and block.is_run]
     return any(name in text or "pytest" in text for text in typed)

@@ -8,6 +8,7 @@ import pytest
 
 from veneer_protocol import ChatCompletionRequest, Feature, InvalidRequestError, parse_request
 
+ALL = frozenset(Feature)
 HELLO: dict[str, Any] = {"role": "user", "content": "hello"}
 TEXT: dict[str, Any] = {"type": "text", "text": "hello"}
 SCHEMA: dict[str, Any] = {
@@ -56,6 +57,27 @@ def called(*calls: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def parts(*added: dict[str, Any], role: str = "user") -> dict[str, Any]:
     return turns({"role": role, "content": [TEXT, *added]})
+
+
+def image(**fields: Any) -> dict[str, Any]:
+    return parts({"type": "image_url", "image_url": fields})
+
+
+def function(**fields: Any) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": fields}]}
+
+
+def schema(**fields: Any) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": fields}}
+
+
+def choosing(choice: Any) -> dict[str, Any]:
+    return {"tools": [FUNCTION], "tool_choice": choice}
+
+
+def allowing(*tools: Any, mode: str = "auto") -> dict[str, Any]:
+    allowed = {"mode": mode, "tools": [*tools]}
+    return choosing({"type": "allowed_tools", "allowed_tools": allowed})
 
 
 # What is asked, and the first place at which a model without the feature refuses it.

@@ -1,104 +1,44 @@
 """What a model is asked in place of what it does not know, and what becomes of its answers."""
 
-import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk
 
 from tests.adapters import PlainAdapter, SayingAdapter, ScriptedAdapter, TirelessAdapter
+from tests.protocol.emulation import (
+    ALL,
+    CALLED_LISTEN,
+    CALLED_LOOK,
+    CONTEXT,
+    IN_JSON,
+    LISTEN,
+    LOOK,
+    ONLY_LOOK,
+    TOOLS,
+    USER,
+    asked,
+    both,
+    by_schema,
+    calls,
+    streamed,
+    text,
+)
 from veneer_protocol import (
     ChatCompletionRequest,
     Feature,
-    Headers,
     InvalidProviderResponseError,
     InvalidRequestError,
     ProviderAdapter,
     Reply,
     RequestContext,
-    StreamGuard,
-    check_completion,
-    parse_request,
     tool_call,
     usage,
 )
 from veneer_protocol.emulation import EmulatingAdapter, EmulationError
 from veneer_protocol.emulation.answers import LONGEST_HELD
-
-ALL = {Feature.TOOLS, Feature.JSON_OBJECT, Feature.JSON_SCHEMA}
-CONTEXT = RequestContext(headers=Headers({"x-tenant-id": "team-7"}), request_id="req_1")
-USER = {"role": "user", "content": "How is the weather?"}
-TOOLS = [
-    {
-        "type": "function",
-        "function": {"name": name, "description": f"I {name}.", "parameters": {"type": "object"}},
-    }
-    for name in ("look", "listen")
-]
-LOOK = '<tool_call>\n{"name": "look", "arguments": {"at": "Seoul"}}\n</tool_call>'
-LISTEN = '<tool_call>\n{"name": "listen", "arguments": {}}\n</tool_call>'
-CALLED_LOOK, CALLED_LISTEN = ("look", '{"at": "Seoul"}'), ("listen", "{}")
-ONLY_LOOK = {"type": "function", "function": {"name": "look"}}
-SCHEMA = {"type": "object", "properties": {"sky": {"type": "string"}}, "required": ["sky"]}
-IN_JSON = {"type": "json_object"}
-
-
-def by_schema(*, strict: bool = True) -> dict[str, Any]:
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": "sky", "schema": SCHEMA, "strict": strict},
-    }
-
-
-def asked(adapter: EmulatingAdapter, **fields: Any) -> ChatCompletionRequest:
-    body = {"model": f"{adapter.name}/one", "messages": [USER], **fields}
-    return parse_request(json.dumps(body).encode(), adapter.features_of)
-
-
-async def both(adapter: EmulatingAdapter, **fields: Any) -> ChatCompletion:
-    """Ask for a stream and for a whole answer, which are to say the same; give the latter."""
-    inner = cast("SayingAdapter", adapter._adapter)
-    texts = list(inner.texts)
-    chunks = await streamed(adapter, **fields)
-    inner.texts = texts
-    completion = await adapter.create_chat_completion(asked(adapter, **fields), CONTEXT)
-    check_completion(completion, features=[Feature.TOOLS])
-
-    said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    assert said == (text(completion) or "")
-    assert chunks[-1].choices[0].finish_reason == completion.choices[0].finish_reason
-    assert chunks[-1].usage == completion.usage
-    assert len({chunk.id for chunk in chunks}) == 1
-    deltas = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or ()]
-    assert [
-        (call.function.name, call.function.arguments) for call in deltas if call.function
-    ] == calls(completion)
-    return completion
-
-
-async def streamed(adapter: EmulatingAdapter, **fields: Any) -> list[ChatCompletionChunk]:
-    chunks = [
-        chunk async for chunk in adapter.stream_chat_completion(asked(adapter, **fields), CONTEXT)
-    ]
-    guard = StreamGuard(features=[Feature.TOOLS])
-    for chunk in chunks:
-        guard.check(chunk)
-    guard.end()
-    return chunks
-
-
-def text(completion: ChatCompletion) -> str | None:
-    return completion.choices[0].message.content
-
-
-def calls(completion: ChatCompletion) -> list[tuple[str, str]]:
-    return [
-        (call.function.name, call.function.arguments)
-        for call in completion.choices[0].message.tool_calls or ()
-        if call.type == "function"
-    ]
 
 
 def test_what_is_emulated_is_declared_beside_what_is_there() -> None:
@@ -281,57 +221,6 @@ async def test_a_call_that_never_comes_is_an_error_before_anything_else(
 
     assert (failure.value.status, failure.value.code) == (502, "emulation_failed")
     assert not inner.texts
-
-
-@pytest.mark.parametrize("wanted", [IN_JSON, by_schema()])
-async def test_json_is_taken_out_of_what_is_around_it(wanted: dict[str, Any]) -> None:
-    inner = SayingAdapter('Sure:\n```json\n{"sky": "blue"}\n```\nBye!')
-
-    completion = await both(EmulatingAdapter(inner, ALL), response_format=wanted)
-
-    assert text(completion) == '{"sky": "blue"}'
-    told = inner.requests[0].messages[0].text
-    assert ('"required": ["sky"]' in told) is (wanted is not IN_JSON)
-    assert inner.requests[0].response_format is None
-
-
-async def test_json_that_breaks_the_schema_is_asked_for_once_more() -> None:
-    inner = SayingAdapter('{"sky": 7}', '{"sky": "blue"}')
-    adapter = EmulatingAdapter(inner, ALL, repairs=True)
-
-    completion = await both(adapter, response_format=by_schema())
-
-    assert text(completion) == '{"sky": "blue"}'
-    assert completion.usage == usage(6, 8)
-    assert "$.sky: 7 is not of type 'string'" in inner.requests[1].messages[-1].text
-
-
-async def test_json_that_breaks_the_schema_is_an_error_that_does_not_quote_it() -> None:
-    adapter = EmulatingAdapter(SayingAdapter('{"sky": 7}'), ALL)
-
-    with pytest.raises(EmulationError) as failure:
-        await streamed(adapter, response_format=by_schema())
-
-    assert failure.value.message.endswith("It does not keep to the schema.")
-
-
-async def test_a_schema_that_need_not_be_kept_is_told_and_not_checked() -> None:
-    inner = SayingAdapter('{"sky": 7}')
-
-    completion = await both(EmulatingAdapter(inner, ALL), response_format=by_schema(strict=False))
-
-    assert text(completion) == '{"sky": 7}'
-    assert '"required": ["sky"]' in inner.requests[0].messages[0].text
-
-
-@pytest.mark.parametrize("said", ['{"sky": "blue"}', f"I look.\n{LOOK}"])
-async def test_json_is_due_where_nothing_is_called(said: str) -> None:
-    adapter = EmulatingAdapter(SayingAdapter(said), ALL)
-
-    completion = await both(adapter, response_format=by_schema(), tools=TOOLS)
-
-    expected = ("I look.", [CALLED_LOOK]) if LOOK in said else (said, [])
-    assert (text(completion), calls(completion)) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tests.adapters import SayingAdapter, ScriptedAdapter
-from tests.protocol.test_emulation_adapter import ALL, CONTEXT, LOOK, TOOLS, asked
+from tests.protocol.emulation import ALL, CONTEXT, LOOK, TOOLS, asked
 from veneer_protocol import (
     ChatCompletionRequest,
     Feature,

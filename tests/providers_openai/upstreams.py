@@ -190,3 +190,8 @@ async def streamed(
 ) -> list[ChatCompletionChunk]:
     request = asked(stream=True, **fields)
     return [each async for each in adapter.stream_chat_completion(request, context)]
+
+
+HEL = in_chunk(frame(chunk("hel")))
+LO = in_chunk(frame(chunk("lo", "stop")))
+GOOD: Answer = [CHUNKED, HEL, LO, in_chunk(DONE), END]
