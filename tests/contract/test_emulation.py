@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from openai import BadRequestError, InternalServerError, OpenAI
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel
 
 from tests.adapters import PatientAdapter
+from tests.contract.tools import TOOL, answer_to_results
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import ChatCompletionRequest, Feature, RequestContext, TextAdapter
 from veneer_protocol.conformance import AdapterConformance
@@ -21,19 +22,6 @@ ALL = (Feature.TOOLS, Feature.JSON_OBJECT, Feature.JSON_SCHEMA)
 CHAT = "/v1/chat/completions"
 MODEL = "clerk/one"
 QUESTION: ChatCompletionMessageParam = {"role": "user", "content": "How is it in Seoul and Busan?"}
-TOOL: ChatCompletionToolParam = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-            "additionalProperties": False,
-        },
-        "strict": True,
-    },
-}
 
 
 class Weather(BaseModel):
@@ -137,24 +125,9 @@ def test_a_stream_of_calls_is_joined_by_the_clients_helper(client: OpenAI) -> No
 
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_tools_gave_goes_back_and_is_answered(client: OpenAI, is_streamed: bool) -> None:
-    asked = client.chat.completions.create(model=MODEL, messages=[QUESTION], tools=[TOOL])
-    message = asked.choices[0].message
-    given: list[ChatCompletionMessageParam] = [
-        {"role": "tool", "tool_call_id": call.id, "content": word}
-        for call, word in zip(message.tool_calls or (), ("sunny", "rainy"), strict=True)
-    ]
-    history: list[Any] = [QUESTION, message, *given]
+    answer = answer_to_results(client, MODEL, QUESTION, "sunny", "rainy", is_streamed=is_streamed)
 
-    if is_streamed:
-        chunks = client.chat.completions.create(
-            model=MODEL, messages=history, tools=[TOOL], stream=True
-        )
-        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    else:
-        answer = client.chat.completions.create(model=MODEL, messages=history, tools=[TOOL])
-        text = answer.choices[0].message.content or ""
-
-    assert text == "It is: sunny, rainy"
+    assert answer == "It is: sunny, rainy"
 
 
 def test_one_call_at_a_time_is_one_call(client: OpenAI) -> None:

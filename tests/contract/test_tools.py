@@ -18,6 +18,7 @@ from openai.types.chat import (
 )
 
 from tests.adapters import ScriptedAdapter
+from tests.contract.tools import TOOL, answer_to_results
 from veneer_gateway.testing import running_gateway
 from veneer_protocol import (
     ChatCompletionRequest,
@@ -31,19 +32,6 @@ from veneer_protocol import (
 
 MODEL = "weather/one"
 QUESTION: ChatCompletionMessageParam = {"role": "user", "content": "How is the weather?"}
-TOOL: ChatCompletionToolParam = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-            "additionalProperties": False,
-        },
-        "strict": True,
-    },
-}
 CITIES = ("Seoul", "Busan")
 COUNTED = usage(3, 4)
 
@@ -139,25 +127,9 @@ def test_a_stream_of_calls_is_joined_by_the_clients_helper(client: OpenAI) -> No
 
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_tools_gave_goes_back_and_is_answered(client: OpenAI, is_streamed: bool) -> None:
-    asked = client.chat.completions.create(model=MODEL, messages=[QUESTION], tools=[TOOL])
-    message = asked.choices[0].message
-    given: list[ChatCompletionMessageParam] = [
-        {"role": "tool", "tool_call_id": call.id, "content": word}
-        for call, word in zip(message.tool_calls or (), ("Sunny", "Rainy"), strict=True)
-    ]
-    # As the client's own documentation has it: the message itself goes into the history.
-    history: list[Any] = [QUESTION, message, *given]
+    answer = answer_to_results(client, MODEL, QUESTION, "Sunny", "Rainy", is_streamed=is_streamed)
 
-    if is_streamed:
-        chunks = client.chat.completions.create(
-            model=MODEL, messages=history, tools=[TOOL], stream=True
-        )
-        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    else:
-        answer = client.chat.completions.create(model=MODEL, messages=history, tools=[TOOL])
-        text = answer.choices[0].message.content or ""
-
-    assert text == "Sunny Rainy "
+    assert answer == "Sunny Rainy "
 
 
 # It hangs what it has parsed on the message, and keeps the positions of the calls.
