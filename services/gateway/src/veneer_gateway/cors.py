@@ -49,7 +49,7 @@ class Cors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope["headers"])
+        headers = Headers.from_asgi(scope["headers"])
         allowed = self._allowed(headers)
         added = _added(allowed)
 
