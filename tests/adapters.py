@@ -1,6 +1,7 @@
 """Small real adapters, each with one habit."""
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -183,6 +184,24 @@ class TirelessAdapter(PlainAdapter):
                 yield reply.chunk("word " * 200)
         finally:
             self.was_closed.set()
+
+
+class KeepingAdapter(PlainAdapter):
+    """Keeps what it makes at its start, and says whether that is looked through for garbage."""
+
+    def __init__(self) -> None:
+        super().__init__("keeping")
+        self.kept: list[object] = []
+
+    async def startup(self) -> None:
+        self.kept = [self]
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> ChatCompletion:
+        is_looked_through = any(one is self.kept for one in gc.get_objects())
+        said = "looked through" if is_looked_through else "left alone"
+        return Reply(model=request.model).completion(said)
 
 
 class BrokenAdapter(PlainAdapter):

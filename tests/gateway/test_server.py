@@ -165,6 +165,16 @@ server.serve(
 """
 
 
+def test_what_is_there_when_it_comes_to_serve_is_not_looked_through_for_garbage() -> None:
+    with serving(sys.executable, "-c", OWN_PROGRAM, "KeepingAdapter") as (_, url):
+        answer = httpx2.post(
+            f"{url}/v1/chat/completions",
+            json={"model": "keeping/x", "messages": [{"role": "user", "content": "hi"}]},
+        )
+
+    assert answer.json()["choices"][0]["message"]["content"] == "left alone"
+
+
 def test_a_client_that_never_reads_does_not_hold_up_the_stop() -> None:
     with serving(sys.executable, "-c", OWN_PROGRAM, "TirelessAdapter") as (process, url):
         host, port = url.removeprefix("http://").split(":")
