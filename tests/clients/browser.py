@@ -58,13 +58,18 @@ class _Handler(SimpleHTTPRequestHandler):
         pass
 
 
+def find_browser() -> str | None:
+    """Give the path of a browser that is installed."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 async def browse(pages: Pages, page: str, query: dict[str, str], seconds: float) -> bytes:
     """Show `page` and give what it reports.
 
     Raises:
         FailureError: there is no browser, or no report in time.
     """
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    program = find_browser()
     if program is None:
         raise FailureError("no browser is installed; on Debian: apt-get install chromium")
     root = ["--no-sandbox"] if os.geteuid() == 0 else []

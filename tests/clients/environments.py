@@ -39,10 +39,6 @@ class Environment:
         self.folder = FOLDER / client.name
 
     @property
-    def _is_python(self) -> bool:
-        return self.client.script.endswith(".py")
-
-    @property
     def _python(self) -> str:
         return str(self.folder / "bin/python")
 
@@ -55,7 +51,7 @@ class Environment:
         self.folder.mkdir(parents=True, exist_ok=True)
         # Node.js looks for modules beside who imports them, and pytest for the settings of others.
         shutil.copytree(SCRIPTS, self.folder, dirs_exist_ok=True)
-        if self._is_python:
+        if self.client.is_python:
             venv = ("uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable)
             await run(*venv, str(self.folder), seconds=_INSTALL_SECONDS)
             install: tuple[str, ...] = ("uv", "pip", "install", "--quiet", "--python", self._python)
@@ -68,7 +64,7 @@ class Environment:
     def version(self) -> str:
         """The version of the client's first package."""
         package = re.split(r"[\[<>=]|(?<!^)@", self.client.packages[0])[0]
-        if self._is_python:
+        if self.client.is_python:
             (site,) = self.folder.glob("lib/python*/site-packages")
             return next(iter(distributions(name=package, path=[str(site)]))).version
         manifest = self.folder / "node_modules" / package / "package.json"
@@ -80,7 +76,7 @@ class Environment:
         Raises:
             FailureError: it fails, or takes longer.
         """
-        program = self._python if self._is_python else "node"
+        program = self._python if self.client.is_python else "node"
         script = self.client.script
         return await run(program, script, folder=self.folder, variables=variables, seconds=seconds)
 

@@ -68,6 +68,16 @@ class Client:
     needs: str = ""
     """What is to be set, besides URL and key, where an adapter takes the core subset only."""
 
+    @property
+    def is_python(self) -> bool:
+        """Whether it comes from the index of Python packages, and not from npm."""
+        return self.script.endswith(".py")
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a browser runs it."""
+        return self.script.endswith(".html")
+
 
 _CORE = ("plain", "second", "stream")
 _ALL = (*_CORE, *BEYOND)

@@ -37,14 +37,27 @@ def write(results: Sequence[Result], clients: Iterable[Client]) -> bool:
     return changed != page
 
 
+def differences(results: Iterable[Result]) -> list[str]:
+    """Tell where `results` are not what the page says; its versions may be behind."""
+    told = {name: sent for name, _version, sent, *_ in map(cells, rows(PAGE.read_text()))}
+    return [
+        f"{result.client.name} sends {_sent(result)}, and {PAGE.name} does not say so."
+        for result in results
+        if told.get(result.client.name) != _sent(result)
+    ]
+
+
 def _lines(rows: Iterable[str]) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
 def _row(result: Result) -> str:
-    sent = ", ".join(f"`{one}`" for one in result.sent) or "nothing"
-    cells = (result.client.name, result.version, sent, *known(result.client))
+    cells = (result.client.name, result.version, _sent(result), *known(result.client))
     return f"| {' | '.join(cells)} |"
+
+
+def _sent(result: Result) -> str:
+    return ", ".join(f"`{one}`" for one in result.sent) or "nothing"
 
 
 def known(client: Client) -> tuple[str, ...]:

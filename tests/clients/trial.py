@@ -51,7 +51,7 @@ async def attempt(client: Client, gateway_port: int, pages: Pages) -> Result:
 async def _run(environment: Environment, relay: Relay, pages: Pages) -> bytes:
     client = environment.client
     url = f"http://{relay.host}:{relay.port}/v1"
-    if client.script.endswith(".html"):
+    if client.is_page:
         pages.folder = environment.folder
         return await browse(pages, client.script, {"url": url, "key": client.name}, _SCRIPT_SECONDS)
     folder = {"LLM_USER_PATH": str(environment.folder)}
