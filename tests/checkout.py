@@ -1,5 +1,6 @@
 """A fresh clone of the working tree, and commands run in it as a reader would."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +56,20 @@ def is_listening(port: int) -> bool:
 @contextmanager
 def server(command: str, folder: Path, port: int = 3000) -> Iterator[None]:
     """Run `command`, which starts a server on `port`, until the block ends."""
+    with _alone_on(port), _running(command, folder, port):
+        yield
+
+
+@contextmanager
+def _alone_on(port: int) -> Iterator[None]:
+    """Wait for other tests that need `port`, in this process or another."""
+    with Path(gettempdir(), f"veneer-tests-{os.getuid()}-{port}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _running(command: str, folder: Path, port: int) -> Iterator[None]:
     assert not is_listening(port), f"port {port} is taken; what the README starts needs it"
     process = subprocess.Popen(
         ["bash", "-c", command],

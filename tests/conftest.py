@@ -31,14 +31,15 @@ settings.register_profile(
 settings.load_profile("veneer")
 
 # Folders and files, and what their tests share of which there is but one: the ports that READMEs
-# and pages name, an image, a run of all wrong adapters, or what became of many requests. Each is
-# left to one of the processes that run the tests.
+# and pages name, an image, packages that are built, a run of all wrong adapters, or what became of
+# many requests. Each is left to one of the processes that run the tests.
 _GROUPS = {
     "conformance": "wrong adapters",
     "deploy/test_containers.py": "ports",
     "deploy": "image",
-    "docs": "ports",
-    "packaging": "ports",
+    "docs/test_pages.py": "ports",
+    "docs/test_tutorial.py": "ports",
+    "packaging": "shelf",
     "readme": "ports",
     "redaction": "journeys",
 }
