@@ -164,7 +164,7 @@ async def test_one_who_leaves_does_not_take_the_list_from_the_others() -> None:
 async def test_an_upstream_that_does_not_list_in_time_is_a_timeout_for_all_who_asked() -> None:
     async with (
         serving([HANG], LIST) as upstream,
-        asking(upstream.url, models_timeout_seconds=0.1) as adapter,
+        asking(upstream.url, models_timeout_seconds=1) as adapter,
     ):
         failures = await asyncio.gather(ids(adapter), ids(adapter), return_exceptions=True)
 
