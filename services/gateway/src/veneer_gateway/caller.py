@@ -58,6 +58,7 @@ class Caller:
         """Look out no more."""
         if self._follower is not None:
             self._follower.cancel()
+            self._follower = None  # Whose traceback holds this.
 
     async def _wait_for_leave(self) -> None:
         while (await self._receive())["type"] == "http.request":
