@@ -1,5 +1,8 @@
 """The Quart application: routes, errors, start and stop."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart
 from quart.wrappers.base import BaseRequestWebsocket
@@ -9,9 +12,9 @@ from werkzeug.routing import MapAdapter
 from veneer_gateway.connection import (
     ADMISSION,
     Admission,
-    DirectConnection,
     ExchangeConnection,
     WebsocketRefusal,
+    serve_directly,
 )
 from veneer_gateway.cors import Cors
 from veneer_gateway.errors import respond_to_error
@@ -62,14 +65,13 @@ class Gateway(Quart):
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
 
-    async def asgi_app(
+    def asgi_app(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Serve a request for an answer directly, and all else by Quart."""
         if scope["type"] == "http" and scope["method"] == "POST" and route_path(scope) == CHAT_PATH:
-            await DirectConnection(scope, self._admission, self._answer)(receive, send)
-        else:
-            await super().asgi_app(scope, receive, send)
+            return serve_directly(scope, receive, send, self._admission, self._answer)
+        return super().asgi_app(scope, receive, send)
 
     async def start(self) -> None:
         """Start the adapters."""

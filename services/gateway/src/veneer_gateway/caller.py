@@ -26,7 +26,6 @@ class Caller:
         self._receive = receive
         self._on_leave = on_leave
         self._follower: asyncio.Task[None] | None = None
-        self.has_left = False
 
     async def read_body(self, declared: str | None, most_bytes: int) -> bytes:
         """Give the body, of which the head says how long it is, or nothing.
@@ -41,7 +40,7 @@ class Caller:
         while True:
             message = await self._receive()
             if message["type"] != "http.request":
-                self._leave()
+                self._on_leave()
                 raise asyncio.CancelledError
             body += message["body"]
             if len(body) > most_bytes:
@@ -63,8 +62,4 @@ class Caller:
     async def _wait_for_leave(self) -> None:
         while (await self._receive())["type"] == "http.request":
             pass
-        self._leave()
-
-    def _leave(self) -> None:
-        self.has_left = True
         self._on_leave()

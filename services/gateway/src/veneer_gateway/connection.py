@@ -1,11 +1,10 @@
 """How an ASGI connection becomes an exchange."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, WebsocketScope
 from quart import Quart
@@ -118,7 +117,7 @@ async def conduct(
     """Do `work` as the exchange of a request, and see to what it leaves behind.
 
     Raises:
-        CancelledError: it was cancelled by others than the gateway.
+        CancelledError: it was cancelled by others than the gateway, or its client.
     """
     in_flight = admission.in_flight
     is_full = in_flight.is_full
@@ -136,37 +135,31 @@ async def conduct(
     except asyncio.CancelledError:
         exchange.watch.stop()  # It has ended, and is told so once.
         error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
-        if error is None:
+        if error is not None:
+            await exchange.say_goodbye(error)
+        elif not exchange.is_left:
             raise
-        await exchange.say_goodbye(error)
     finally:
         exchange.end()
 
 
-class DirectConnection:
-    """One request that the gateway serves itself, by the task of the server.
+def serve_directly(
+    scope: HTTPScope,
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+    admission: Admission,
+    answer: Answer,
+) -> Coroutine[Any, Any, None]:
+    """Serve one request by the task of the server, without Quart.
 
-    Quart's part of a request would take longer than all of ours.
+    Quart's part of a request would take longer than all of ours. So would each coroutine around
+    others, through all of which a stream goes with every chunk: there are few.
     """
 
-    def __init__(self, scope: HTTPScope, admission: Admission, answer: Answer) -> None:
-        self._scope = scope
-        self._admission = admission
-        self._answer = answer
-        self._has_left = False
-
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve it."""
+    async def work(exchange: Exchange) -> None:
+        caller = Caller(receive, exchange.leave)
         try:
-            await conduct(self._scope, send, self._admission, partial(self._serve, receive))
-        except asyncio.CancelledError:
-            if not self._has_left:
-                raise
-
-    async def _serve(self, receive: ASGIReceiveCallable, exchange: Exchange) -> None:
-        caller = Caller(receive, partial(self._leave, exchange))
-        try:
-            await self._answer(exchange, caller)
+            await answer(exchange, caller)
         except Exception as error:
             if exchange.status is not None:
                 raise
@@ -176,9 +169,7 @@ class DirectConnection:
         finally:
             caller.let_go()
 
-    def _leave(self, exchange: Exchange) -> None:
-        self._has_left = True
-        exchange.leave()
+    return conduct(scope, send, admission, work)
 
 
 class ExchangeConnection(ASGIHTTPConnection):

@@ -69,6 +69,8 @@ class Exchange:
         """Whether all of the request has been read."""
         self.status: int | None = None
         self.is_complete = False
+        self.is_left = False
+        """Whether its client has left before its end."""
         self.is_stream = False
         """Whether the response, once begun, is an event stream."""
         self.cut_by: ApiError | None = None
@@ -156,6 +158,7 @@ class Exchange:
 
     def leave(self) -> None:
         """End it, now; its client is gone."""
+        self.is_left = True
         if self._task is not None and not self.is_complete:
             self._task.cancel()
 

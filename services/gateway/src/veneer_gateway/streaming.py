@@ -62,7 +62,19 @@ class EventStream:
                 response. Later, it becomes the last frame.
         """
         try:
-            await drive(self._gather(), self._send_ready)
+            try:
+                with AdapterCall():
+                    await drive(self._gather(), self._send_ready)
+            except Exception as error:
+                if not (self._exchange.is_stream or self._ready):
+                    raise
+                # The upstream is let go before the last frame leaves, for a slow reader may take
+                # his time.
+                self._send_ready()
+                await self._exchange.clean_up()
+                self._ready.append(encode_error(as_api_error(error)))
+            else:
+                self._ready.append(DONE)
             await self._sent()
         finally:
             if self._sending is not None:
@@ -70,40 +82,27 @@ class EventStream:
         await self._write(is_last=True)
 
     async def _gather(self) -> None:
-        try:
-            try:
-                with AdapterCall():
-                    await self._gather_frames()
-            finally:
-                self._exchange.watch.expect_no_more()
-        except Exception as error:
-            if not (self._exchange.is_stream or self._ready):
-                raise
-            # The upstream is let go before the frame leaves, for a slow reader may take its time.
-            await self._exchange.clean_up()
-            self._ready.append(encode_error(as_api_error(error)))
-        else:
-            self._ready.append(DONE)
-
-    async def _gather_frames(self) -> None:
         task, watch = asyncio.current_task(), self._exchange.watch
         watch.expect_chunk()
-        async for given in self._source:
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError  # The adapter has swallowed the one it got.
-            now = monotonic()
-            if (frame := self._frames.frame(given)) is not None:
-                watch.note_chunk(now)
-                if not self._ready:
-                    self._pause_at = now + _SLICE_SECONDS
-                self._add(frame)
-                if self._sending is not None:
-                    await self._sent()
-                watch.expect_chunk()
-            if now >= self._pause_at or self._ready_bytes >= _SLICE_BYTES:
-                # Sending seldom suspends. Without a pause a stream that is always ready would
-                # never learn that its client has left, and would hold up all others.
-                await asyncio.sleep(0)
+        try:
+            async for given in self._source:
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError  # The adapter has swallowed the one it got.
+                now = monotonic()
+                if (frame := self._frames.frame(given)) is not None:
+                    watch.note_chunk(now)
+                    if not self._ready:
+                        self._pause_at = now + _SLICE_SECONDS
+                    self._add(frame)
+                    if self._sending is not None:
+                        await self._sent()
+                    watch.expect_chunk()
+                if now >= self._pause_at or self._ready_bytes >= _SLICE_BYTES:
+                    # Sending seldom suspends. Without a pause a stream that is always ready would
+                    # never learn that its client has left, and would hold up all others.
+                    await asyncio.sleep(0)
+        finally:
+            watch.expect_no_more()
         if last := self._frames.end():
             self._add(last)
 

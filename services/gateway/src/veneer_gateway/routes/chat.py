@@ -3,6 +3,9 @@
 Reference: https://platform.openai.com/docs/api-reference/chat/create
 """
 
+from collections.abc import Coroutine
+from typing import Any
+
 from veneer_gateway.background import finish, finish_stream
 from veneer_gateway.caller import Caller
 from veneer_gateway.connection import Answer
@@ -59,13 +62,13 @@ async def _complete(
     await exchange.answer(200, [], length.add(body))
 
 
-async def _stream(
+def _stream(
     adapter: ProviderAdapter,
     chat: ChatCompletionRequest,
     exchange: Exchange,
     caller: Caller,
     length: Length,
-) -> None:
+) -> Coroutine[Any, Any, None]:
     is_in_background = adapter.finishes_in_background
     source, frames = open_stream(
         adapter,
@@ -76,7 +79,7 @@ async def _stream(
     )
     if is_in_background:
         source = finish_stream(source, exchange.in_flight, length)
-    await EventStream(source, frames, exchange, caller, length).send()
+    return EventStream(source, frames, exchange, caller, length).send()
 
 
 def _require_json(headers: Headers) -> None:

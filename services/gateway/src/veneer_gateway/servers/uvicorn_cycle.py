@@ -1,6 +1,7 @@
 """One request and its answer on a connection of uvicorn."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -25,9 +26,9 @@ class Cycle(RequestResponseCycle):
         self._connection = self.transport
         self._flow = self.flow
 
-    async def run(self) -> None:
+    def run(self) -> Coroutine[Any, Any, None]:
         """Serve it."""
-        await self.run_asgi(self._app)
+        return self.run_asgi(self._app)
 
     def be_left(self) -> None:
         """Know that the client is gone."""
