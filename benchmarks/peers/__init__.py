@@ -70,7 +70,7 @@ PEERS = (
         "raw-asgi-hypercorn",
         "raw ASGI, Hypercorn",
         python.hypercorn("benchmarks.peers.raw_asgi:app"),
-        _LIMIT,
+        _LIMIT - {Can.MODELS},
         version=lambda: python.versions("hypercorn"),
     ),
     Peer(

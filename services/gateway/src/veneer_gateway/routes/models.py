@@ -102,10 +102,12 @@ async def list_models(
 def _declaring(model: Model, adapter: ProviderAdapter) -> Model:
     """Give `model` with its features, which the API does not have, if it declares any."""
     declared = set(declared_features(adapter, model.id))
-    fields = model.model_dump(exclude_unset=True, exclude={"features"})
     if declared:
-        fields["features"] = sorted(declared)
-    return Model.construct(**fields)
+        return model.model_copy(update={"features": sorted(declared)})
+    if "features" in (model.model_extra or ()):  # Of its own, which mean something else.
+        model = model.model_copy()
+        del model.features  # type: ignore[attr-defined]
+    return model
 
 
 def features_of(model: Model) -> list[str]:
