@@ -152,8 +152,8 @@ def serve_directly(
 ) -> Coroutine[Any, Any, None]:
     """Serve one request by the task of the server, without Quart.
 
-    Quart's part of a request would take longer than all of ours. So would each coroutine around
-    others, through all of which a stream goes with every chunk: there are few.
+    Quart's part of a request would take longer than all of ours. With every chunk a stream goes
+    through all coroutines around it: there are few.
     """
 
     async def work(exchange: Exchange) -> None:
