@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.adapters import PatientAdapter, PlainAdapter, ScriptedAdapter
@@ -27,6 +27,13 @@ class SlowAdapter(PlainAdapter):
     ) -> ChatCompletion:
         await asyncio.sleep(SLOW_SECONDS)
         return await super().create_chat_completion(request, context)
+
+    async def stream_chat_completion(
+        self, request: ChatCompletionRequest, context: RequestContext
+    ) -> AsyncIterator[ChatCompletionChunk]:
+        await asyncio.sleep(SLOW_SECONDS)
+        async for chunk in super().stream_chat_completion(request, context):
+            yield chunk
 
 
 @pytest.fixture
@@ -103,8 +110,9 @@ def test_what_is_shed_is_counted() -> None:
         leave(connection, abruptly=False)
 
 
-def test_the_adapters_time_is_not_the_gateways(gateway: RunningGateway) -> None:
-    post(gateway, "slow/one")
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_the_adapters_time_is_not_the_gateways(gateway: RunningGateway, *, stream: bool) -> None:
+    post(gateway, "slow/one", stream=stream)
 
     took = sample(gateway, "veneer_request_seconds_sum", provider="slow")
     own = sample(gateway, "veneer_overhead_seconds_sum", provider="slow")

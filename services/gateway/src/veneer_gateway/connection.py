@@ -164,7 +164,6 @@ def serve_directly(
             if exchange.status is not None:
                 raise
             await exchange.clean_up()  # The upstream is let go before the answer leaves.
-            caller.let_go()
             await exchange.refuse(as_api_error(error))
         finally:
             caller.let_go()

@@ -1,0 +1,78 @@
+"""One request as a server hands it over, and what comes of it where its client does not wait."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.adapters import PatientAdapter
+from tests.gateway.test_leftovers import BriefAdapter
+from veneer_gateway import Registry, Settings, create_app
+from veneer_gateway.app import Gateway
+from veneer_protocol import ProviderAdapter
+
+LEAVES: Any = {"type": "http.disconnect"}
+
+
+def app_of(adapter: ProviderAdapter) -> Gateway:
+    registry = Registry()
+    registry.register(adapter)
+    return create_app(Settings(), registry)
+
+
+async def serve(app: Gateway, model: str, *messages: Any) -> list[Any]:
+    """Hand `app` a request, and then what its server would tell of its client, if anything."""
+    body = b'{"model":"%b","messages":[{"role":"user","content":"Hi"}]}' % model.encode()
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/chat/completions",
+        "raw_path": b"/v1/chat/completions",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    incoming = [{"type": "http.request", "body": body, "more_body": False}, *messages]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if not incoming:
+            await asyncio.Event().wait()
+        return incoming.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+async def test_nobody_looks_out_for_a_client_that_has_its_answer() -> None:
+    sent = await serve(app_of(BriefAdapter()), "brief/later")
+    await asyncio.sleep(0)
+
+    assert sent[0]["status"] == 200
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_request_ends_quietly_when_its_client_leaves() -> None:
+    app = app_of(PatientAdapter())
+
+    assert await serve(app, "patient/one", LEAVES) == []
+    assert len(app.in_flight) == 0
+
+
+async def test_one_that_the_server_cancels_is_cancelled() -> None:
+    adapter = PatientAdapter()
+    app = app_of(adapter)
+    task = asyncio.create_task(serve(app, "patient/one"))
+    assert await asyncio.to_thread(adapter.is_waiting.wait, 5)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(app.in_flight) == 0
