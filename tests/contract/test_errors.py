@@ -1,7 +1,9 @@
 """One error body on every path, and the right exception in the official client."""
 
 import asyncio
+import functools
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -18,13 +20,16 @@ from veneer_gateway.testing import RunningGateway, running_gateway
 from veneer_protocol import (
     ApiError,
     AuthenticationError,
+    ChatCompletionRequest,
     InvalidRequestError,
     ModelNotFoundError,
     PermissionDeniedError,
     RateLimitError,
     Reply,
+    RequestContext,
     ServerError,
     ServiceUnavailableError,
+    TextAdapter,
     UpstreamError,
     UpstreamTimeoutError,
 )
@@ -270,7 +275,8 @@ async def test_a_wish_to_wait_that_is_no_time_is_left_out(seconds: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_an_upstream_says_in_other_types_is_told_as_text(stream: bool) -> None:
     said: Any = 1234
-    error = UpstreamError(said, code=said, upstream_request_id=said)
+    error = UpstreamError(said, param=said, code=said, upstream_request_id=said)
+    error.type = said
 
     with running_gateway(BrokenAdapter(error)) as gateway:
         response = httpx2.post(
@@ -278,7 +284,7 @@ async def test_what_an_upstream_says_in_other_types_is_told_as_text(stream: bool
             json={"model": "broken/x", "messages": HELLO, "stream": stream},
         )
 
-    assert error_of(response)["message"] == error_of(response)["code"] == "1234"
+    assert set(error_of(response).values()) == {"1234"}
     assert response.headers["x-upstream-request-id"] == "1234"
 
 
@@ -320,6 +326,84 @@ async def test_what_nobody_foresaw_is_a_500_without_internals(
     assert response.status_code == 500
     assert error_of(response)["type"] == "server_error"
     assert "hunter2" not in response.text
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("hunter2"), asyncio.CancelledError(), SystemExit("hunter2"), NotFound()]
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_adapter_may_also_fail_before_it_says_anything(
+    error: BaseException, stream: bool
+) -> None:
+    class ChoosyAdapter(TextAdapter):
+        name = "choosy"
+        models = ("one",)
+
+        def check_model(self, request: ChatCompletionRequest) -> None:
+            raise error
+
+        async def generate(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[str]:
+            yield "hello"
+
+    with running_gateway(ChoosyAdapter()) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}{CHAT}",
+            json={"model": "choosy/one", "messages": HELLO, "stream": stream},
+        )
+
+    assert response.status_code == 500
+    assert error_of(response)["code"] == "internal_error"
+    assert "hunter2" not in response.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_adapter_that_is_wrapped_quotes_no_header_either(stream: bool) -> None:
+    def checked(generate: Any) -> Any:
+        @functools.wraps(generate)
+        def call(self: Any, request: ChatCompletionRequest, context: RequestContext) -> Any:
+            raise AuthenticationError(f"Not known: {context.headers['authorization']}")
+
+        return call
+
+    class WrappedAdapter(TextAdapter):
+        name = "wrapped"
+        models = ("one",)
+
+        @checked
+        async def generate(
+            self, request: ChatCompletionRequest, context: RequestContext
+        ) -> AsyncIterator[str]:
+            yield "hello"
+
+    with running_gateway(WrappedAdapter()) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}{CHAT}",
+            json={"model": "wrapped/one", "messages": HELLO, "stream": stream},
+            headers={"authorization": "Bearer sk-hunter22"},
+        )
+
+    assert response.status_code == 401
+    assert error_of(response)["message"] == "Not known: Bearer [hidden]"
+
+
+@pytest.mark.parametrize("status", [-1, 0, 101, 204, 304, 600, "404", None])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_status_that_is_no_errors_becomes_a_502(status: Any, stream: bool) -> None:
+    error = ApiError("Not modified.", code="upstream_said_so")
+    error.status = status
+
+    with running_gateway(BrokenAdapter(error)) as gateway:
+        response = httpx2.post(
+            f"{gateway.url}{CHAT}",
+            json={"model": "broken/x", "messages": HELLO, "stream": stream},
+        )
+        models = httpx2.get(f"{gateway.url}/v1/models/broken/x")
+
+    assert response.status_code == models.status_code == 502
+    assert error_of(response)["message"] == error_of(models)["message"] == "Not modified."
+    assert error_of(response)["code"] == "upstream_said_so"
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,19 @@ def test_no_caller_can_make_up_a_label(gateway: RunningGateway) -> None:
     assert series() == before
 
 
+@pytest.mark.parametrize(
+    "path", ["//v1/chat/completions", "/v1%2Fchat/completions", "/v1/chat/completion%73"]
+)
+def test_a_path_is_counted_for_what_serves_it(gateway: RunningGateway, path: str) -> None:
+    body = {"model": "plain/one", "messages": HELLO}
+    answer = httpx2.post(f"{gateway.url}{path}", json=body)
+
+    assert answer.status_code == 200
+    assert answer.request.url.raw_path == path.encode()
+    assert sample(gateway, "veneer_requests_total", endpoint="chat") == 1
+    assert sample(gateway, "veneer_requests_total", endpoint="other") == 0
+
+
 def test_no_secret_is_told(gateway: RunningGateway) -> None:
     post(gateway, "plain/one", authorization="Bearer hunter2", cookie="hunter2")
     httpx2.get(f"{gateway.url}/v1/models?key=hunter2")

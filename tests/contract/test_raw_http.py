@@ -43,6 +43,11 @@ def close(request: bytes) -> bytes:
         ((b"GET /v1/models HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",), 400),
         ((b"GET /v1/models HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",), 400),
         ((CHAT + b"content-length: -1\r\n\r\n",), 400),
+        # h11 reads twenty digits at most.
+        (
+            (close(CHAT) + b"content-length: %05000d\r\n\r\n" % len(BODY) + BODY,),
+            by_server(hypercorn=400, uvicorn=200),
+        ),
         ((CHAT + b"content-length: 5\r\ncontent-length: 6\r\n\r\n" + BODY,), 400),
         ((CHAT + b"transfer-encoding: gzip, chunked\r\n\r\n",), 501),
         ((b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 20_000, b"a" * 60_000), 431),

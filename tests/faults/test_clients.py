@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.test_cancellation import SOON, leave
 from tests.faults.load import soak
-from tests.faults.process import GatewayProcess, process
+from tests.faults.process import GatewayProcess, is_no_more, process
 from tests.faults.wire import BODY, GET, LENGTH, POST
 from tests.servers import by_server
 
@@ -23,9 +23,13 @@ def connect(gateway: GatewayProcess, *pieces: bytes) -> socket.socket:
     return connection
 
 
-def streaming(model: bytes) -> bytes:
-    body = BODY.replace(b"plain/one", model).replace(b"{", b'{"stream":true,', 1)
+def asking(model: bytes, more: bytes = b"") -> bytes:
+    body = BODY.replace(b"plain/one", model).replace(b"{", b"{" + more, 1)
     return POST + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def streaming(model: bytes) -> bytes:
+    return asking(model, b'"stream":true,')
 
 
 def answers_quickly(gateway: GatewayProcess) -> bool:
@@ -124,15 +128,40 @@ def test_one_who_pipelines_without_reading_is_not_read_without_end(
         assert attacked.holdings().memory_mib - before.memory_mib < 16
 
 
-def test_one_who_sends_more_than_his_request_and_leaves_is_noticed_by_the_time_limit() -> None:
-    with process(VENEER_TOTAL_TIMEOUT_SECONDS="1") as gateway:
-        before = gateway.holdings()
-        body = BODY.replace(b"plain/one", b"patient/one")
-        # Hypercorn does not read on before the answer, and so not to the end of the connection.
-        length = b"content-length: %d\r\n\r\n" % len(body)
-        leave(connect(gateway, POST + length + body + GET), abruptly=True)
+@pytest.mark.parametrize("abruptly", [False, True], ids=["fin", "rst"])
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"\r\n", GET, GET + b"\r\n", (GET + b"\r\n") * 500],
+    ids=["a line end", "half a request", "a request", "many requests"],
+)
+def test_one_who_sends_more_than_his_request_and_leaves_is_noticed(
+    attacked: GatewayProcess, rest: bytes, stream: bool, abruptly: bool
+) -> None:
+    before = attacked.holdings()
+    request = streaming(b"patient/one") if stream else asking(b"patient/one")
+    connections = [connect(attacked, request, rest) for _ in range(3)]
+    attacked.wait_for_open_requests(3)
 
-        assert gateway.settle(before).tasks <= before.tasks
+    for connection in connections:
+        leave(connection, abruptly=abruptly)
+
+    assert is_no_more(after := attacked.settle(before), before), f"{before}\n{after}"
+
+
+def test_what_one_sends_behind_his_request_is_read_after_the_answer(
+    attacked: GatewayProcess,
+) -> None:
+    with closing(connect(attacked, asking(b"busy/one"))) as connection:
+        time.sleep(0.01)
+        connection.sendall(asking(b"plain/one") + GET)
+        time.sleep(0.1)
+        connection.sendall(b"connection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert answers.count(b"HTTP/1.1 200") == 3
+    places = [answers.index(said) for said in (b"word ", b"hello", b'"model","owned_by"')]
+    assert places == sorted(places)
 
 
 def test_more_connections_are_taken_than_the_usual_limit_of_descriptors() -> None:

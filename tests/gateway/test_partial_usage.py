@@ -11,6 +11,7 @@ from veneer_protocol import Headers
 SERVED = Served(
     method="POST",
     path="/v1/chat/completions",
+    route="/v1/chat/completions",
     request_id="req_1",
     provider=None,
     chat=None,

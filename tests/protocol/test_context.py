@@ -76,6 +76,12 @@ def test_headers_made_from_a_mapping_and_from_pairs_are_the_same() -> None:
     assert Headers({"X-A": "1"}) == Headers([(b"x-a", b"1")])
 
 
+def test_headers_made_from_headers_keep_repeats_and_bytes() -> None:
+    headers = Headers([("x-one", "1"), ("x-one", "2"), (b"x-bytes", b"\xe9")])
+
+    assert Headers(headers).raw == headers.raw
+
+
 BYTES_OR_TEXT = st.binary(max_size=8) | st.text(max_size=8)
 
 

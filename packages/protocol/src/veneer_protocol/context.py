@@ -47,7 +47,9 @@ class Headers(Mapping[str, str]):
     def __init__(
         self, pairs: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]] = ()
     ) -> None:
-        if isinstance(pairs, Mapping):
+        if isinstance(pairs, Headers):
+            pairs = pairs.raw
+        elif isinstance(pairs, Mapping):
             pairs = pairs.items()
         self._take(tuple([(_as_bytes(name).lower(), _as_bytes(value)) for name, value in pairs]))
 
@@ -109,7 +111,7 @@ class Headers(Mapping[str, str]):
         """
         of_this_hop = {name.strip().lower() for name in self.get("connection", "").split(",")}
         left_out = _NOT_FORWARDABLE | of_this_hop
-        return Headers(pair for pair in self.raw if _as_text(pair[0]).lower() not in left_out)
+        return Headers.from_asgi(pair for pair in self.raw if _as_text(pair[0]) not in left_out)
 
     def hide_in(self, text: str) -> str:
         """Give `text` with `[hidden]` for each word of a value, if it has 8 characters or more.

@@ -23,11 +23,12 @@ from veneer_gateway.in_flight import InFlight
 from veneer_gateway.metrics import Metrics
 from veneer_gateway.registry import Registry
 from veneer_gateway.report import Report, Tracing
-from veneer_gateway.routes.chat import CHAT_PATH, chat_completions
+from veneer_gateway.routes.chat import chat_completions
 from veneer_gateway.routes.health import health_routes
 from veneer_gateway.routes.metrics import metrics_routes
 from veneer_gateway.routes.models import model_routes
 from veneer_gateway.routes.openapi import openapi_routes
+from veneer_gateway.served import CHAT_PATH
 from veneer_gateway.settings import Settings
 
 # Short, so that drain and end stay within the ten seconds that `docker stop` waits.

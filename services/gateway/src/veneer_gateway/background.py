@@ -12,7 +12,7 @@ from veneer_gateway.errors import AdapterCall
 from veneer_gateway.in_flight import InFlight
 from veneer_gateway.length import Length
 from veneer_gateway.streaming import close_stream
-from veneer_protocol import encode_event
+from veneer_protocol import ServerError, encode_event
 
 T = TypeVar("T")
 
@@ -70,6 +70,9 @@ async def finish_stream(
                         if not is_read and isinstance(chunk, ChatCompletionChunk):
                             length.add(encode_event(chunk))
                         await hand_over(chunk)
+        except asyncio.CancelledError:
+            await hand_over(_End(ServerError("The provider gave up on the request.")))
+            raise
         except Exception as error:
             if not is_read:
                 log.exception("adapter failed in the background")

@@ -1,11 +1,14 @@
 """Who sent a request: gives its body, and may leave at any moment."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from hypercorn.typing import ASGIReceiveCallable
 
 from veneer_protocol import InvalidRequestError
+
+_LENGTH = re.compile(r"[0-9]{1,20}")
 
 
 class RequestTooLargeError(InvalidRequestError):
@@ -34,7 +37,7 @@ class Caller:
             RequestTooLargeError: it has more than `most_bytes`, or is said to.
             CancelledError: the caller left.
         """
-        if declared is not None and declared.isdecimal() and int(declared) > most_bytes:
+        if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > most_bytes:
             raise RequestTooLargeError
         body = bytearray()
         while True:

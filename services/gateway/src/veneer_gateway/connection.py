@@ -1,6 +1,7 @@
 """How an ASGI connection becomes an exchange."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from itertools import chain
@@ -13,9 +14,14 @@ from quart.wrappers import Request
 
 from veneer_gateway.caller import Caller
 from veneer_gateway.errors import as_api_error
-from veneer_gateway.exchange import Exchange, enter, route_path
+from veneer_gateway.exchange import Exchange, make_current, route_path
 from veneer_gateway.in_flight import InFlight
-from veneer_protocol import ApiError, InvalidRequestError, ServiceUnavailableError
+from veneer_protocol import (
+    ApiError,
+    InvalidRequestError,
+    ServerError,
+    ServiceUnavailableError,
+)
 
 ADMISSION = "veneer.admission"
 """The extension of an application that holds its `Admission`."""
@@ -79,6 +85,8 @@ OVERLOADED = OverloadedError(
     "The gateway serves as many requests as it may. Try again.", retry_after_seconds=1
 )
 
+log = logging.getLogger("veneer.connection")
+
 
 @dataclass(frozen=True)
 class Admission:
@@ -122,7 +130,7 @@ async def conduct(
     in_flight = admission.in_flight
     is_full = in_flight.is_full
     exchange = Exchange(scope, in_flight, send)
-    enter(exchange)
+    make_current(exchange)
     try:
         if (refusal := admission.refusal(exchange, scope, is_full=is_full)) is not None:
             exchange.error = refusal.code
@@ -134,11 +142,14 @@ async def conduct(
                 await exchange.clean_up()
     except asyncio.CancelledError:
         exchange.watch.stop()  # It has ended, and is told so once.
+        if exchange.is_left:
+            return
         error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
-        if error is not None:
-            await exchange.say_goodbye(error)
-        elif not exchange.is_left:
+        if error is None:
+            log.error("request cancelled by its adapter, or by the server", exc_info=True)
+            await exchange.say_goodbye(ServerError("The provider gave up on the request."))
             raise
+        await exchange.say_goodbye(error)
     finally:
         exchange.end()
 
@@ -180,6 +191,7 @@ class ExchangeConnection(ASGIHTTPConnection):
     def __init__(self, app: Quart, scope: HTTPScope) -> None:
         super().__init__(app, cast(HTTPScope, {**scope, "path": route_path(scope)}))
         self._task: asyncio.Task[None] | None = None
+        self._exchange: Exchange | None = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request, and leave nothing of it where the connection breaks down."""
@@ -191,12 +203,19 @@ class ExchangeConnection(ASGIHTTPConnection):
             if self._task is not None:
                 self._task.cancel()
 
+    async def handle_messages(self, request: Request, receive: ASGIReceiveCallable) -> None:
+        """Take what the client sends, until it leaves."""
+        await super().handle_messages(request, receive)
+        if self._exchange is not None:
+            self._exchange.is_left = True
+
     async def handle_request(self, request: Request, send: ASGISendCallable) -> None:
         """Serve `request` and see to what it leaves behind."""
         self._task = asyncio.current_task()
         admission: Admission = self.app.extensions[ADMISSION]
 
         async def work(exchange: Exchange) -> None:
+            self._exchange = exchange
             await super(ExchangeConnection, self).handle_request(request, exchange.send)
 
         await conduct(self.scope, send, admission, work)

@@ -12,8 +12,9 @@ from werkzeug.exceptions import HTTPException
 
 from veneer_gateway.exchange import current_exchange
 from veneer_gateway.refusals import headers_of
-from veneer_protocol import ApiError, InvalidRequestError, ServerError
+from veneer_protocol import ApiError, InvalidRequestError, ServerError, UpstreamError
 
+_ERROR_STATUSES = range(400, 600)
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 log = logging.getLogger("veneer.errors")
@@ -110,8 +111,9 @@ def _request_id() -> str:
 class AdapterCall:
     """Holds what an adapter raises in its block to what an adapter may raise, and say.
 
-    A cancellation passes if it is the client's; an adapter that cancels itself, wants to end the
-    process or borrows an exception of the web framework has failed like any other.
+    A cancellation passes if it is the gateway's or the client's; an adapter that cancels itself,
+    wants to end the process or borrows an exception of the web framework has failed like any other.
+    One that was cancelled has nothing more to say, whatever it makes of that.
     """
 
     def __enter__(self) -> None:
@@ -126,17 +128,23 @@ class AdapterCall:
         """Look at what it has raised.
 
         Raises:
-            ApiError: the adapter's own, without what it quotes of the caller's headers.
+            ApiError: the adapter's own, fit to be told.
             ServerError: in place of what must not leave the adapter.
+            CancelledError: in place of all that it gives or raises once it has been cancelled.
         """
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            if isinstance(error, asyncio.CancelledError | GeneratorExit):
+                return
+            if error is not None:
+                log.warning("adapter failed when it was cancelled", exc_info=error)
+            raise asyncio.CancelledError
         if isinstance(error, ApiError):
-            if (shown := _without_headers(error)) is not error:
-                raise shown from error
+            if (told := _to_be_told(error)) is not error:
+                raise told from error
         elif isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None and not task.cancelling():
-                log.error("adapter cancelled itself", exc_info=error)
-                raise ServerError("The provider gave up on the request.") from None
+            log.error("adapter cancelled itself", exc_info=error)
+            raise ServerError("The provider gave up on the request.") from None
         elif isinstance(error, HTTPException):
             log.error("adapter raised an HTTP exception", exc_info=error)
             raise ServerError("The provider failed.") from None
@@ -145,16 +153,21 @@ class AdapterCall:
             raise ServerError("The provider failed.") from error
 
 
-def _without_headers(error: ApiError) -> ApiError:
-    """Give `error`, or one like it where it quotes what may be a secret of the caller's."""
+def _to_be_told(error: ApiError) -> ApiError:
+    """Give `error`, or one like it where it quotes what may be a secret, or has no error's status.
+
+    The status may be what an upstream said. One below 400 would have the client take the error for
+    an answer, or for one that has no body.
+    """
     try:
         hide = current_exchange().redaction.of_headers
     except LookupError:  # It starts, or stops.
         return error
     told = ("message", "type", "param", "code", "upstream_request_id")
     said = {name: getattr(error, name) for name in told}
-    kept = {name: hide(text) if isinstance(text, str) else text for name, text in said.items()}
-    if kept == said:
+    kept = {name: text and hide(str(text)) for name, text in said.items()}
+    status = error.status if error.status in _ERROR_STATUSES else UpstreamError.status
+    if kept == said and status == error.status:
         return error
     shown = ApiError(
         kept["message"],
@@ -163,5 +176,5 @@ def _without_headers(error: ApiError) -> ApiError:
         retry_after_seconds=error.retry_after_seconds,
         upstream_request_id=kept["upstream_request_id"],
     )
-    shown.status, shown.type = error.status, kept["type"]
+    shown.status, shown.type = status, kept["type"]
     return shown

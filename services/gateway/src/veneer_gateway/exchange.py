@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
-from veneer_gateway.in_flight import InFlight
+from veneer_gateway.in_flight import CUT_TIMEOUT_SECONDS, InFlight
 from veneer_gateway.redaction import Redaction
 from veneer_gateway.refusals import headers_of
-from veneer_gateway.served import Served
+from veneer_gateway.served import Served, route_of
 from veneer_gateway.watch import Watch
 from veneer_protocol import (
     ApiError,
@@ -29,8 +29,8 @@ from veneer_protocol import (
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}", re.ASCII)
 """What a caller's own request id must look like to be kept."""
 
-_CUT_TIMEOUT_SECONDS = 2
 _GOODBYE_TIMEOUT_SECONDS = 1
+_CLOSE = (b"connection", b"close")
 _JSON = (b"content-type", b"application/json")
 _KEEPALIVE = b": keepalive\n\n"
 
@@ -47,7 +47,8 @@ class Exchange:
         # The path stays percent-encoded, or a line break in it would forge a line of the log.
         self.path = path_of(scope["raw_path"].decode("ascii", "replace"))
         self._method = scope["method"]
-        self.span = in_flight.report.begin(self._method, self.path, headers)
+        self._route = route_of(route_path(scope))
+        self.span = in_flight.report.begin(self._method, self.path, self._route, headers)
         """What a trace shows of it, if there are traces."""
         self.context = RequestContext(
             headers=headers if self.span is None else self.span.headers,
@@ -68,6 +69,7 @@ class Exchange:
         self.has_body = False
         """Whether all of the request has been read."""
         self.status: int | None = None
+        """That of the response, once begun."""
         self.is_complete = False
         self.is_left = False
         """Whether its client has left before its end."""
@@ -78,7 +80,6 @@ class Exchange:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self.watch = Watch(in_flight.limits, task.get_loop(), self.cut, self._fill_silence)
         """What time it may take."""
-        self._http_version = scope["http_version"]
         self._send = send
         self._task: asyncio.Task[None] | None = task  # Until it is over.
         self._clean_up: Callable[[], Awaitable[None]] | None = None
@@ -103,9 +104,9 @@ class Exchange:
     async def refuse(self, error: ApiError) -> None:
         """Answer with `error`."""
         headers = headers_of(error)
-        if not self.has_body and self._http_version not in {"2", "3"}:
+        if not self.has_body:
             # The server closes such a connection; one that was told does not send its next request.
-            headers.append((b"connection", b"close"))
+            headers.append(_CLOSE)
         await self.answer(error.status, headers, error.to_json())
 
     async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
@@ -117,14 +118,14 @@ class Exchange:
         """Begin the response, with the request id on it."""
         if self._is_given_up:
             return
-        self.status = status
-        identity = (b"x-request-id", self.context.request_id.encode())
-        # On its way out, it has the client open its next connection elsewhere: what is sent on an
-        # open one just as that is closed would be lost.
-        last = [(b"connection", b"close")] if self.in_flight.is_draining else []
-        headers = [*headers, identity, *last]
+        headers = [*headers, (b"x-request-id", self.context.request_id.encode())]
+        if self.in_flight.is_draining and _CLOSE not in headers:
+            # On its way out, it has the client open its next connection elsewhere: what is sent on
+            # an open one just as that is closed would be lost.
+            headers.append(_CLOSE)
         began = time.perf_counter()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self.status = status
         self._send_seconds += time.perf_counter() - began
 
     async def send_body(self, content: bytes, *, more_body: bool = False) -> None:
@@ -166,12 +167,14 @@ class Exchange:
         """End it, now; its client is told `error`."""
         if self._task is None:
             return
-        self.cut_by = error
-        if error.status >= 500:  # Else it was the client who took the time.
-            said = {"limit": error.code, "provider": self.provider}
-            log.warning("limit of time passed", extra=said)
+        make_current(self)  # The timer that calls this was set before it was.
+        if not self.is_left:
+            self.cut_by = error
+            if error.status >= 500:  # Else it was the client who took the time.
+                said = {"limit": error.code, "provider": self.provider}
+                log.warning("limit of time passed", extra=said)
         self._task.cancel()
-        asyncio.get_running_loop().call_later(_CUT_TIMEOUT_SECONDS, self._give_up)
+        asyncio.get_running_loop().call_later(CUT_TIMEOUT_SECONDS, self._give_up)
 
     async def say_goodbye(self, error: ApiError) -> None:
         """Tell the client of a request that was cut why the gateway leaves."""
@@ -179,6 +182,7 @@ class Exchange:
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_TIMEOUT_SECONDS):
                 if self.status is None:
+                    self.is_stream = False
                     self.has_body = False  # It may be on its way, and the connection is closed.
                     await self.refuse(error)
                 elif self.is_stream and not self.is_complete:
@@ -202,6 +206,7 @@ class Exchange:
         return Served(
             method=self._method,
             path=self.path,
+            route=self._route,
             request_id=self.context.request_id,
             provider=self.provider,
             chat=self.chat,
@@ -234,14 +239,15 @@ class Exchange:
 
     def _give_up(self) -> None:
         """Let the client go, where the adapter swallows its cancellation."""
-        if self._task is not None and self.cut_by is not None:
+        if self._task is not None:
             log.error(
                 "adapter does not end when it is cancelled", extra={"provider": self.provider}
             )
-            self._start_beside(self._leave_behind(self.cut_by))
+            self._start_beside(self._leave_behind())
 
-    async def _leave_behind(self, error: ApiError) -> None:
-        await self.say_goodbye(error)
+    async def _leave_behind(self) -> None:
+        if self.cut_by is not None:
+            await self.say_goodbye(self.cut_by)
         self.end()
         self._is_given_up = True
 
@@ -263,8 +269,8 @@ def current_exchange() -> Exchange:
     return _EXCHANGE.get()
 
 
-def enter(exchange: Exchange) -> None:
-    """Make `exchange` the current one of this task."""
+def make_current(exchange: Exchange) -> None:
+    """Make `exchange` that of the request which this task serves."""
     _EXCHANGE.set(exchange)
 
 

@@ -8,7 +8,8 @@ from veneer_gateway.report import Report
 from veneer_gateway.watch import TimeLimits
 from veneer_protocol import RateLimitError
 
-_CUT_TIMEOUT_SECONDS = 2
+CUT_TIMEOUT_SECONDS = 2
+"""How long a request that is cut may take to end."""
 
 
 class ProviderOverloadedError(RateLimitError):
@@ -84,4 +85,4 @@ class InFlight:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=_CUT_TIMEOUT_SECONDS)
+            await asyncio.wait(tasks, timeout=CUT_TIMEOUT_SECONDS)

@@ -33,7 +33,7 @@ class Span(Protocol):
 class Tracing(Protocol):
     """Makes spans, and brings them to where they are looked at."""
 
-    def begin(self, method: str, path: str, headers: Headers) -> Span:
+    def begin(self, method: str, path: str, route: str | None, headers: Headers) -> Span:
         """Begin the span of a request, below the one that `headers` name."""
 
     async def flush(self, seconds: float) -> None:
@@ -49,11 +49,11 @@ class Report:
         self.tracing = tracing
         self._models: set[str] = set()
 
-    def begin(self, method: str, path: str, headers: Headers) -> Span | None:
+    def begin(self, method: str, path: str, route: str | None, headers: Headers) -> Span | None:
         """Begin the span of a request, if there are traces and it belongs into one."""
         if self.tracing is None or path in _QUIET_PATHS:
             return None
-        return self.tracing.begin(method, path, headers)
+        return self.tracing.begin(method, path, route, headers)
 
     def tell(self, served: Served, span: Span | None) -> None:
         """Count it, write its one line into the log, and end its span."""

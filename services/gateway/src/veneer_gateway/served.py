@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from veneer_protocol import ChatCompletionRequest
 
-_CHAT = "/v1/chat/completions"
+CHAT_PATH = "/v1/chat/completions"
 _MODELS = "/v1/models"
+_MODEL = "/v1/models/{model}"
+_ENDPOINTS = {CHAT_PATH: "chat", _MODELS: "models", _MODEL: "models"}
 
 
 @dataclass(slots=True)  # To freeze it would take four times as long.
@@ -15,6 +17,8 @@ class Served:
     method: str
     path: str
     """Percent-encoded, without the query."""
+    route: str | None
+    """The pattern that the decoded path matches, if it is one of the API's."""
     request_id: str
     provider: str | None
     """Who was asked, if anybody was."""
@@ -39,18 +43,11 @@ class Served:
     @property
     def endpoint(self) -> str:
         """The part of the API, by a name that no caller can make up."""
-        return endpoint_of(self.path)
-
-
-def endpoint_of(path: str) -> str:
-    """Give the part of the API that `path` belongs to: `chat`, `models` or `other`."""
-    if path == _CHAT:
-        return "chat"
-    return "models" if path == _MODELS or path.startswith(f"{_MODELS}/") else "other"
+        return "other" if self.route is None else _ENDPOINTS[self.route]
 
 
 def route_of(path: str) -> str | None:
     """Give the pattern that `path` matches, if it is one of the API's."""
-    if path in {_CHAT, _MODELS}:
+    if path in _ENDPOINTS:
         return path
-    return f"{_MODELS}/{{model}}" if path.startswith(f"{_MODELS}/") else None
+    return _MODEL if path.startswith(f"{_MODELS}/") else None

@@ -114,8 +114,7 @@ class EventStream:
     async def _sent(self) -> None:
         """Wait for what is being sent; here a slow reader slows the adapter, between its frames."""
         if self._sending is not None:
-            with self._exchange.watch.sending():
-                await self._sending
+            await self._sending
             self._sending = None
 
     def _send_ready(self) -> None:

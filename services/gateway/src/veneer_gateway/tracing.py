@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 
-from veneer_gateway.served import Served, route_of
+from veneer_gateway.served import Served
 from veneer_protocol import ChatCompletionRequest, Headers
 
 _EXPORTERS = "opentelemetry_traces_exporter"
@@ -66,13 +66,12 @@ class Traces:
             trace.set_tracer_provider(provider)
         return cls(provider)
 
-    def begin(self, method: str, path: str, headers: Headers) -> "RequestSpan":
+    def begin(self, method: str, path: str, route: str | None, headers: Headers) -> "RequestSpan":
         """Begin the span of a request and make it the current one of this task.
 
         It is never put back: the task and what it starts are for this request alone.
         """
         parent = propagate.extract(headers, Context())
-        route = route_of(path)
         # Any other method is whatever a caller wrote there.
         known = method if method in _METHODS else None
         attributes: Attributes = {

@@ -1,8 +1,8 @@
 """How long one request may take, and what fills its silences."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from time import monotonic  # uvloop's own clock counts whole milliseconds.
 
@@ -127,17 +127,6 @@ class Watch:
     def expect_no_more(self) -> None:
         """Take note that the adapter has given its last chunk, or has failed."""
         self._count_wait()
-
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Count the block as nobody's silence: a reader takes its time."""
-        is_waiting = self._waiting_since is not None
-        self._count_wait()
-        try:
-            yield
-        finally:
-            if is_waiting:
-                self._waiting_since = monotonic()
 
     def stop(self) -> None:
         """Count no more, and hold nobody."""

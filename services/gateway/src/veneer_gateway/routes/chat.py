@@ -25,8 +25,6 @@ from veneer_protocol import (
     parse_request,
 )
 
-CHAT_PATH = "/v1/chat/completions"
-
 
 def chat_completions(registry: Registry, settings: Settings) -> Answer:
     """Give what answers such a request by the adapters of `registry`."""
@@ -69,14 +67,16 @@ def _stream(
     caller: Caller,
     length: Length,
 ) -> Coroutine[Any, Any, None]:
+    # The stream is given, not awaited: with every chunk its task goes through all that await it.
     is_in_background = adapter.finishes_in_background
-    source, frames = open_stream(
-        adapter,
-        chat,
-        exchange.context,
-        note=None if exchange.span is None else exchange.span.note_answer,
-        in_chunks=is_in_background,
-    )
+    with AdapterCall():
+        source, frames = open_stream(
+            adapter,
+            chat,
+            exchange.context,
+            note=None if exchange.span is None else exchange.span.note_answer,
+            in_chunks=is_in_background,
+        )
     if is_in_background:
         source = finish_stream(source, exchange.in_flight, length)
     return EventStream(source, frames, exchange, caller, length).send()

@@ -1,6 +1,7 @@
 """Hypercorn's HTTP/1.1 without what it would turn into, and with an end to every connection."""
 
-from typing import NoReturn, cast
+import asyncio
+from typing import Any, NoReturn, cast
 
 import h11
 import hypercorn.protocol
@@ -8,29 +9,45 @@ from hypercorn.events import Closed, Event
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 
+_MOST_HELD_BYTES = 64 * 1024
+
 
 class Http1Protocol(H11Protocol):
     """One connection of HTTP/1.1."""
 
     _is_over = False
 
+    def __init__(self, *args: Any, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.connection = _Connection(
+            h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size
+        )
+        self._parsing = asyncio.Lock()
+
     async def handle(self, event: Event) -> None:
         """Take what comes in."""
-        is_idle = self.stream is None
-        await super().handle(event)
         if isinstance(event, Closed):
-            # Where the client has sent more than its request, Hypercorn waits for the end of the
-            # answer before it reads on. That never comes now, and the task would wait for ever.
-            self._is_over = True
-            self.connection = cast("h11.Connection", _Over())
-            await self.can_read.set()
-            if is_idle and not self.context.terminated.is_set():
-                # Else the connection would be held until the keep-alive timeout, and many that
-                # come and go would use up the file descriptors. At the end of the process the timer
-                # itself closes it, and would wait here for itself.
-                await self.send(Closed())
-        elif isinstance(self.stream, WSStream) and self.stream.closed:
+            await self._end()
+            return
+        async with self._parsing:
+            await super().handle(event)
+        if isinstance(self.stream, WSStream) and self.stream.closed:
             # Refused by Hypercorn itself, as more came with the handshake. It would never close.
+            await self.send(Closed())
+        while self.stream is not None and self._held_bytes() > _MOST_HELD_BYTES:
+            await self.can_read.clear()
+            await self.can_read.wait()
+
+    async def _end(self) -> None:
+        is_idle = self.stream is None
+        await super().handle(Closed())
+        self._is_over = True
+        self.connection = cast("h11.Connection", _Over())
+        await self.can_read.set()
+        if is_idle and not self.context.terminated.is_set():
+            # Else the connection would be held until the keep-alive timeout, and many that come and
+            # go would use up the file descriptors. At the end of the process the timer itself
+            # closes it, and would wait here for itself.
             await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
@@ -44,6 +61,30 @@ class Http1Protocol(H11Protocol):
         """Begin to serve `request`, unless the connection was closed while it came in."""
         if not self._is_over:
             await super()._create_stream(request)
+
+    async def _maybe_recycle(self) -> None:
+        """Go on with what has come meanwhile, once there is an answer."""
+        await super()._maybe_recycle()
+        if self.connection.our_state is h11.IDLE and self._held_bytes():
+            self.task_group.spawn(self._read_on)
+
+    async def _read_on(self) -> None:
+        async with self._parsing:
+            await self._handle_events()
+
+    def _held_bytes(self) -> int:
+        """Give how much has come behind the request that is being served."""
+        return len(self.connection.trailing_data[0])
+
+
+class _Connection(h11.Connection):
+    def next_event(self) -> Any:
+        """Give what comes next; what comes behind a whole request is held until it is answered.
+
+        Hypercorn itself reads no more until then, and does not find out that its client leaves.
+        """
+        event = super().next_event()
+        return h11.NEED_DATA if event is h11.PAUSED else event
 
 
 class _Over:

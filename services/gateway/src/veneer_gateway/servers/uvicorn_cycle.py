@@ -62,6 +62,10 @@ class Cycle(RequestResponseCycle):
             await super().send(message)
             self.transport, self.flow = self._connection, self._flow
 
+    async def send_500_response(self) -> None:
+        """Close the connection: what there was to say, the application could not say in time."""
+        self._connection.close()
+
 
 class _Head:
     """Takes the head of a response, to be written together with the first of its body.
