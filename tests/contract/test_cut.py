@@ -5,13 +5,15 @@ import io
 import json
 import logging
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx2
 import pytest
+from openai.types import Model
 
 from tests.contract.test_cancellation import SOON, ask, leave, read_until
 from tests.contract.test_chat import HELLO
@@ -108,12 +110,14 @@ def limited(**limits: float) -> Iterator[RunningGateway]:
         yield gateway
 
 
-def post(gateway: RunningGateway, model: str, *, stream: bool) -> httpx2.Response:
+def post(
+    gateway: RunningGateway, model: str, *, stream: bool, timeout: float = SOON
+) -> httpx2.Response:
     return httpx2.post(
         f"{gateway.url}/v1/chat/completions",
         json={"model": model, "messages": HELLO, "stream": stream},
         headers={"x-request-id": "mine"},
-        timeout=SOON,
+        timeout=timeout,
     )
 
 
@@ -156,30 +160,56 @@ def test_one_whose_client_left_is_no_failure(model: str, lines: Lines, *, stream
     assert "limit of time passed" not in [line["event"] for line in told]
 
 
+def test_a_list_whose_client_left_is_no_failure(lines: Lines) -> None:
+    class ThinkingAdapter(WordyAdapter):
+        async def list_models(self, context: RequestContext) -> Sequence[Model]:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody waits that long")
+
+    with running_gateway(ThinkingAdapter()) as gateway:
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.get(f"{gateway.url}/v1/models", headers={"x-request-id": "mine"}, timeout=0.2)
+        gateway.wait_for_open_requests(0)
+
+    [line] = lines.of("mine")
+    assert line["event"] == "request"
+    assert line["ended"] == "cut"
+
+
 @STREAM
-def test_one_whose_adapter_does_not_end_is_named_in_the_log(lines: Lines, *, stream: bool) -> None:
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
+def test_one_whose_adapter_does_not_end_is_named_in_the_log(
+    lines: Lines, *, stream: bool, leaves: bool
+) -> None:
+    may_end = threading.Event()
+
     class StayingAdapter(WordyAdapter):
         async def generate(
             self, request: ChatCompletionRequest, context: RequestContext
         ) -> AsyncIterator[str]:
             yield "word "
-            for _ in range(8):
-                try:
-                    await asyncio.sleep(GOES_ON_SECONDS)
-                except asyncio.CancelledError:
-                    continue
+            while not may_end.is_set():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.05)
 
     settings = Settings(host="127.0.0.1", port=0, drain_seconds=1, total_timeout_seconds=0.2)
     with running_gateway(StayingAdapter(), settings=settings) as gateway:
-        response = post(gateway, "wordy/goes-on", stream=stream)
+        if leaves:
+            with pytest.raises(httpx2.ReadTimeout):
+                post(gateway, "wordy/goes-on", stream=stream, timeout=0.1)
+        else:
+            response = post(gateway, "wordy/goes-on", stream=stream)
+            assert "total_timeout" in response.text
         gateway.wait_for_open_requests(0)
+        may_end.set()
 
-    assert "total_timeout" in response.text
-    assert [line["event"] for line in lines.of("mine")] == [
-        "limit of time passed",
+    told = lines.of("mine")
+    assert [line["event"] for line in told] == [
+        *([] if leaves else ["limit of time passed"]),
         "adapter does not end when it is cancelled",
         "request",
     ]
+    assert (told[-1]["ended"] == "cut") is leaves
 
 
 @pytest.mark.parametrize("model", ["hasty/one", "dutiful-hasty/one"])

@@ -1,6 +1,8 @@
 """One request as a server hands it over, and what comes of it where its client does not wait."""
 
 import asyncio
+import json
+import logging
 from typing import Any
 
 import pytest
@@ -14,15 +16,26 @@ from veneer_protocol import ProviderAdapter
 LEAVES: Any = {"type": "http.disconnect"}
 
 
-def app_of(adapter: ProviderAdapter) -> Gateway:
+def app_of(adapter: ProviderAdapter, **settings: float) -> Gateway:
     registry = Registry()
     registry.register(adapter)
-    return create_app(Settings(), registry)
+    return create_app(Settings.model_validate(settings), registry)
 
 
-async def serve(app: Gateway, model: str, *messages: Any) -> list[Any]:
-    """Hand `app` a request, and then what its server would tell of its client, if anything."""
-    body = b'{"model":"%b","messages":[{"role":"user","content":"Hi"}]}' % model.encode()
+async def serve(
+    app: Gateway,
+    model: str,
+    *messages: Any,
+    stream: bool = False,
+    media_type: bytes = b"application/json",
+    blocks: bool = False,
+) -> list[Any]:
+    """Hand `app` a request, and then what its server would tell of its client, if anything.
+
+    A connection that `blocks` does not take what is sent first.
+    """
+    given = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    body = json.dumps(given).encode()
     scope: Any = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -33,7 +46,7 @@ async def serve(app: Gateway, model: str, *messages: Any) -> list[Any]:
         "raw_path": b"/v1/chat/completions",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"content-type", media_type)],
     }
     incoming = [{"type": "http.request", "body": body, "more_body": False}, *messages]
     sent: list[Any] = []
@@ -44,6 +57,10 @@ async def serve(app: Gateway, model: str, *messages: Any) -> list[Any]:
         return incoming.pop(0)
 
     async def send(message: Any) -> None:
+        nonlocal blocks
+        if blocks:
+            blocks = False
+            await asyncio.Event().wait()
         sent.append(message)
 
     await app(scope, receive, send)
@@ -76,3 +93,28 @@ async def test_one_that_the_server_cancels_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(app.in_flight) == 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_one_whose_answer_could_not_begin_in_time_is_told_so(
+    caplog: pytest.LogCaptureFixture, *, stream: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    app = app_of(BriefAdapter(), total_timeout_seconds=0.05)
+
+    start, body = await serve(app, "brief/at-once", stream=stream, blocks=True)
+
+    assert start["status"] == 504
+    assert dict(start["headers"])[b"content-type"] == b"application/json"
+    assert json.loads(body["body"])["error"]["code"] == "total_timeout"
+    assert caplog.records[-1].__dict__["ended"] == "complete"
+
+
+async def test_one_that_is_refused_on_the_way_out_is_told_once_that_its_connection_ends() -> None:
+    app = app_of(BriefAdapter())
+    app.in_flight.is_draining = True
+
+    start, _ = await serve(app, "brief/at-once", media_type=b"text/plain")
+
+    assert start["status"] == 415
+    assert start["headers"].count((b"connection", b"close")) == 1

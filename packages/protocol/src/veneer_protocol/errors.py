@@ -39,7 +39,7 @@ class ApiError(Exception):
     """A failure with a status and the body that the OpenAI clients understand.
 
     Raise one of the subclasses; they know their status, `type` and `code`. Who passes on what an
-    upstream said may set these three on the instance.
+    upstream said may set these three on the instance; a status that is no error's is sent as 502.
 
     Reference: https://platform.openai.com/docs/guides/error-codes/api-errors
     """
