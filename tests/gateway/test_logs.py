@@ -51,6 +51,31 @@ def test_a_line_is_json_away_from_a_terminal() -> None:
     assert line["timestamp"].endswith("Z")
 
 
+def test_a_line_of_an_adapter_has_the_fields_that_it_gives() -> None:
+    log = io.StringIO()
+    configure_logging("info", log)
+    given = {"tenant": "one", "of": {("a", 1): [1.5, float("nan")]}}
+
+    RequestContext(request_id="req_1").logger.info("asked", extra=given)
+
+    line = json.loads(log.getvalue())
+    assert line["request_id"] == "req_1"
+    assert line["tenant"] == "one"
+
+
+@pytest.mark.parametrize("log", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+def test_a_line_that_cannot_be_written_is_told_by_its_place_alone(
+    log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("info", log)
+
+    logging.getLogger("acme").info("%s and %s", SECRET)  # noqa: PLE1206
+
+    assert "malformed line of the log" in log.getvalue()
+    assert "acme, test_logs.py:" in log.getvalue()
+    assert SECRET not in log.getvalue() + capsys.readouterr().err
+
+
 @pytest.mark.parametrize("log", [io.StringIO(), Terminal()], ids=["json", "terminal"])
 def test_a_traceback_is_logged_without_local_variables(log: io.StringIO) -> None:
     configure_logging("info", log)

@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.protocol.features import FLAT, ask, body
 from tests.protocol.strategies import Path, places, replaced
@@ -170,3 +172,11 @@ def changes(document: Any, path: Path, value: object) -> Iterator[dict[str, Any]
             holder = holder[step]
         renamed = {NAME if name == path[-1] else name: item for name, item in holder.items()}
         yield replaced(document, path[:-1], renamed)  # type: ignore[misc]
+
+
+@given(st.text("ab ", max_size=60), st.text("ab ", max_size=60))
+def test_a_long_text_is_searched_for_the_same_as_a_short_one(body: str, words: str) -> None:
+    hide = redaction(f"|{body}")
+    other = "".join(map(chr, range(0x4E00, 0x4E00 + 200)))
+
+    assert hide(words + other) == hide(words) + other

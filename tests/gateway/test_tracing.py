@@ -119,6 +119,7 @@ def test_a_collector_that_hangs_holds_up_neither_requests_nor_the_stop() -> None
         (None, {"OTEL_TRACES_EXPORTER": "otlp,jaeger"}, "no exporter 'jaeger' is installed"),
         (None, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "'otlp_proto_grpc' is installed"),
         (None, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "raises ValueError"),
+        (None, {"OTEL_PROPAGATORS": "smoke"}, "smoke"),
     ],
 )
 def test_what_cannot_be_is_told_and_requests_are_served(

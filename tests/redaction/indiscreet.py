@@ -105,6 +105,12 @@ def fail_when_collected(words: str) -> None:
 def write_a_log(words: str) -> None:
     log.critical("asked with %s", words, extra={"given": words})
     log.debug(words)
+    within: dict[object, object] = {
+        words: [words, words.encode(), {words}],
+        (words, 1): Exception(words),
+    }
+    log.error("asked", extra={"within": within, words: 1})
+    log.error("%s and %s", words)  # noqa: PLE1206
     try:
         fail(words)
     except RuntimeError:

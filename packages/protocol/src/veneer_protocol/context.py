@@ -1,9 +1,9 @@
 """What came with a request besides its body."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -150,7 +150,12 @@ class RequestContext:
 
     @property
     def logger(self) -> "logging.LoggerAdapter[logging.Logger]":
-        """A logger whose lines carry the request id."""
-        return logging.LoggerAdapter(
-            logging.getLogger("veneer.adapter"), {"request_id": self.request_id}
-        )
+        """A logger whose lines carry the request id, beside what `extra` has for them."""
+        return _RequestLogger(logging.getLogger("veneer.adapter"), {"request_id": self.request_id})
+
+
+class _RequestLogger(logging.LoggerAdapter[logging.Logger]):
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), **(self.extra or {})}}

@@ -289,6 +289,9 @@ def _tracing() -> Tracing | None:
     except ImportError:
         log.warning("no traces: OTEL_* asks for them; install veneer-gateway[opentelemetry]")
         return None
+    except ValueError as error:  # OpenTelemetry reads some of them when it is loaded.
+        log.warning("no traces: OTEL_* asks for them, but %s", error)
+        return None
     try:
         traces: Tracing = tracing.Traces.from_environment(os.environ)
     except tracing.TracingError as error:

@@ -5,8 +5,9 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from math import isfinite
 from typing import TextIO
 
 import structlog
@@ -30,6 +31,7 @@ _FROM_OUTSIDE = frozenset(
     {"asyncio", "concurrent.futures", "hypercorn.error", "uvicorn.error", _STRAY}
 )
 _KEPT = frozenset({"_record", "level", "logger", "request_id", "timestamp"})
+_DEEPEST = 5
 _FRAME = re.compile(r'[ |+-]*File "')
 
 
@@ -50,7 +52,7 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     render: Processor = structlog.processors.JSONRenderer()
     if stream.isatty():
         render = structlog.dev.ConsoleRenderer()
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=gather,
@@ -71,6 +73,19 @@ def configure_logging(level: LogLevel, stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  As logging has it.
+        """Tell whose line it is that cannot be written; Python would quote what is in it."""
+        place = f"{record.name}, {record.filename}:{record.lineno}"
+        told = logging.LogRecord(
+            "veneer.logs", logging.ERROR, __file__, 0, "malformed line of the log", None, None
+        )
+        told.__dict__["line"] = place
+        with suppress(Exception):  # It may be the stream that fails.
+            self.stream.write(self.format(told) + self.terminator)
+            self.flush()
 
 
 def _is_no_lost_client(record: logging.LogRecord) -> bool:
@@ -107,12 +122,24 @@ def _without_secrets(_: object, __: str, line: EventDict) -> EventDict:
     else:
         redact = _redaction()
         told = None if error is None else _traceback(error, redact)
-        if redact is not None and not _is_ours(name):
+        if not _is_ours(name):
+            hide = redact or str
             for key in line.keys() - _KEPT:
-                line[key] = redact(line[key]) if isinstance(line[key], str) else line[key]
+                line[hide(key)] = _told(line.pop(key), hide)
     if told is not None:
         line["exception"] = told.rstrip()
     return line
+
+
+def _told(value: object, redact: Callable[[str], str], depth: int = 0) -> object:
+    """Give `value` as it may be told, in types that JSON knows."""
+    if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
+        return value
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        return {redact(str(key)): _told(item, redact, depth + 1) for key, item in value.items()}
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [_told(item, redact, depth + 1) for item in value]
+    return redact(value if isinstance(value, str) else repr(value))
 
 
 def _redaction() -> Redaction | None:

@@ -14,6 +14,7 @@ _IDENTITY = frozenset({b"traceparent", b"tracestate", b"x-request-id"})
 _LONGEST_TEXT = 16_000
 _LONGEST_BODY = 128 * 1024
 _SHORTEST_RUN = 12
+_FEW_RUNS = 100
 _READ_OF_A_REQUEST = {"model", "messages", "user", "stop"}
 _READ_OF_A_MESSAGE = {"role", "content", "name"}
 # Fields whose values are objects with names of the caller's choice.
@@ -81,24 +82,28 @@ def _within(value: object, names_too: bool = False) -> Iterator[str]:
 
 
 def _without_runs(text: str, body: str) -> str:
-    kept, done = [], 0
+    common = _common(text, body)
+    kept: list[str] = []
+    done = 0
     while (word := _WORD.search(text, done)) is not None:
-        start, end = word.span()
-        run = _run(text, start, body)
-        kept.append(text[done:start] + (HIDDEN if run else text[start:end]))
-        done = start + run if run else end
+        start = end = word.start()
+        while text[end : end + _SHORTEST_RUN] in common:
+            end += 1
+        if end > start:
+            end += _SHORTEST_RUN - 1
+            kept += (text[done:start], HIDDEN)
+        else:
+            end = word.end()
+            kept.append(text[done:end])
+        done = end
     return "".join([*kept, text[done:]])
 
 
-def _run(text: str, start: int, body: str) -> int:
-    """Give how many characters of `text` from `start` on stand in `body`; 0 where too few do."""
-    least, most = _SHORTEST_RUN, len(text) - start
-    if most < least or text[start : start + least] not in body:
-        return 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        if text[start : start + middle] in body:
-            least = middle
-        else:
-            most = middle - 1
-    return least
+def _common(text: str, body: str) -> set[str]:
+    """Give every 12 characters of `text` that stand in `body`."""
+    runs = {text[at : at + _SHORTEST_RUN] for at in range(len(text) - _SHORTEST_RUN + 1)}
+    if len(runs) < _FEW_RUNS:
+        return {run for run in runs if run in body}
+    # To look for each would take seconds.
+    of_body = range(len(body) - _SHORTEST_RUN + 1)
+    return runs.intersection(body[at : at + _SHORTEST_RUN] for at in of_body)
