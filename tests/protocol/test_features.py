@@ -30,7 +30,6 @@ from tests.protocol.features import (
     image,
     parts,
     schema,
-    turns,
     verdict,
 )
 from tests.protocol.strategies import JSON, NAMES, STRINGS, near_misses, places, replaced
@@ -258,14 +257,6 @@ def test_null_within_a_schema_is_the_schemas_own() -> None:
     assert request.tools is not None
     assert request.tools[0]["type"] == "function"
     assert request.tools[0]["function"]["parameters"] == SCHEMA
-
-
-def test_annotations_of_an_answer_are_dropped_where_the_web_is_searched() -> None:
-    message = {"role": "assistant", "content": "x"}
-
-    request = ask({"web_search"}, **turns(message | {"annotations": [{"type": "url_citation"}]}))
-
-    assert request == ask((), **turns(message))
 
 
 def test_a_text_is_read_without_the_parts_that_features_open() -> None:

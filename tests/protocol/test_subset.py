@@ -44,7 +44,6 @@ FIELDS: dict[str, object] = {
     "web_search_options": {},
 }
 MESSAGE_FIELDS: dict[str, object] = {
-    "annotations": [],
     "audio": {"id": "audio_1"},
     "function_call": {"name": "f", "arguments": "{}"},
     "refusal": "",
@@ -60,6 +59,11 @@ EXCLUDED = [
 ECHOED = [
     ("messages[0].", "provider_specific_fields", {"refusal": None, "citations": [1]}),
     ("messages[0].", "parsed", {"x": 1}),
+    ("messages[0].", "annotations", []),
+    ("messages[0].", "annotations", [{"type": "url_citation"}]),
+    ("messages[0].", "reasoning", "Let me see."),
+    ("messages[0].", "reasoning_content", "Let me see."),
+    ("messages[0].", "reasoning_details", [{"type": "reasoning.text", "text": "Let me see."}]),
     ("messages[0].content[0].", "role", "user"),
 ]
 

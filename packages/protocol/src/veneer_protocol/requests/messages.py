@@ -102,8 +102,7 @@ _ANYONE = frozenset({"role", "content", "name"})
 ROLE_FIELDS: Mapping[str, frozenset[str]] = {
     "system": _ANYONE,
     "user": _ANYONE,
-    # What an answer has that is told of a search, clients send back with it.
-    "assistant": _ANYONE | {*_INSTEAD, "annotations"},
+    "assistant": _ANYONE | {*_INSTEAD},
     "developer": _ANYONE,
     # The API lets a tool say its name too.
     "tool": _ANYONE | {"tool_call_id"},
@@ -122,9 +121,15 @@ ROLE_PARTS: Mapping[str, tuple[str, ...]] = {
 """The types of parts in a message, by its role."""
 
 _FIELDS = _ANYONE | opened("message_fields")
-# LiteLLM hangs the one on every answer, and helpers of the official clients the other; both send
-# them back with the history.
-ECHOED = frozenset({"parsed", "provider_specific_fields"})
+# What an answer may have that a request has not: sources, the thoughts of a model by their three
+# names, and what the helpers of the official clients and LiteLLM hang on it. Who puts an answer
+# into the history as it came sends them back.
+ECHOED = frozenset(
+    {
+        *("annotations", "parsed", "provider_specific_fields"),
+        *("reasoning", "reasoning_content", "reasoning_details"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,6 @@ def _take(message: Any, info: core_schema.ValidationInfo) -> Any:
             if not isinstance(part, dict):
                 break  # pydantic says what it is.
             check_kind(part.get("type"), ROLE_PARTS[role], "parts", info, f"content[{index}].type")
-    taken.pop("annotations", None)
     return taken
 
 

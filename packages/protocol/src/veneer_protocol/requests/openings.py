@@ -85,9 +85,7 @@ OPENINGS: Mapping[Feature, Opening] = {
         part_fields=("prompt_cache_breakpoint",),
     ),
     Feature.SAFETY_IDENTIFIER: Opening("safety identification", fields=("safety_identifier",)),
-    Feature.WEB_SEARCH: Opening(
-        "web search", fields=("web_search_options",), message_fields=("annotations",)
-    ),
+    Feature.WEB_SEARCH: Opening("web search", fields=("web_search_options",)),
     Feature.MODERATION: Opening("moderation", fields=("moderation",)),
 }
 

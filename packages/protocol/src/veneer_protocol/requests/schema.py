@@ -86,11 +86,6 @@ def request_schema(
     schema |= {"if": _HAS_OPTIONS, "then": _IS_STREAM}
     for name, kind in {model.__name__: schema, **schema["$defs"]}.items():
         _complete(kind, name)
-    if not core_only:
-        # Told of an answer's search, and sent back with it.
-        schema["$defs"]["Message"]["properties"]["annotations"] = {
-            "description": f"{_taken_where('message_fields', 'annotations')} It is left out."
-        }
     return schema
 
 
