@@ -191,6 +191,7 @@ async def test_an_adapter_that_never_stops_holds_up_nobody(
     registry = Registry()
     registry.register(Clingy())
 
+    await registry.startup(timeout_seconds=5)
     await registry.shutdown(timeout_seconds=0.05)
 
     assert "provider did not stop cleanly" in caplog.text

@@ -1,12 +1,15 @@
 """The `veneer` command as a process: start, serve, drain, stop."""
 
+import asyncio
 import json
+import logging
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +17,9 @@ from contextlib import contextmanager, suppress
 import httpx2
 import pytest
 
-from tests.adapters import PatientAdapter
+from tests.adapters import PatientAdapter, PlainAdapter
 from tests.checkout import is_listening
-from tests.contract.test_cancellation import ask, read_until
+from tests.contract.test_cancellation import SOON, ask, read_until
 from veneer_gateway import Settings
 from veneer_gateway.testing import running_gateway
 
@@ -263,6 +266,44 @@ def test_the_delay_ends_by_itself() -> None:
 
     assert code == 0
     assert time.monotonic() - begun >= 1
+
+
+def test_while_its_adapters_start_it_ends_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    class StartingAdapter(PlainAdapter):
+        def __init__(self, name: str, start_seconds: float) -> None:
+            super().__init__(name)
+            self.start_seconds = start_seconds
+            self.said: list[str] = []
+            self.is_starting = threading.Event()
+
+        async def startup(self) -> None:
+            self.is_starting.set()
+            await asyncio.sleep(self.start_seconds)
+            self.said.append("started")
+
+        async def shutdown(self) -> None:
+            self.said.append("stopped")
+
+    caplog.set_level(logging.INFO)
+    quick, slow = StartingAdapter("quick", 0), StartingAdapter("slow", 60)
+    settings = Settings(
+        host="127.0.0.1",
+        port=0,
+        drain_seconds=60,
+        shutdown_delay_seconds=60,
+        startup_timeout_seconds=60,
+    )
+
+    with running_gateway(slow, quick, settings=settings) as gateway:
+        assert slow.is_starting.wait(SOON)
+        while not gateway.app.registry.providers[1].has_started:
+            time.sleep(0.01)
+        # Where it takes half a minute to stop, that fails.
+
+    assert quick.said == ["started", "stopped"]
+    assert slow.said == []
+    messages = [record.message for record in caplog.records if record.name == "veneer.server"]
+    assert messages == ["draining", "stopped"]
 
 
 def test_a_server_that_ends_unasked_is_a_failure_and_no_clean_exit() -> None:

@@ -1,5 +1,6 @@
 """The Quart application: routes, errors, start and stop."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -65,6 +66,8 @@ class Gateway(Quart):
         self._answer = chat_completions(registry, settings)
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
+        self._starting: asyncio.Task[None] | None = None
+        self._is_given_up = False
 
     def asgi_app(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -75,8 +78,23 @@ class Gateway(Quart):
         return super().asgi_app(scope, receive, send)
 
     async def start(self) -> None:
-        """Start the adapters."""
-        await self.registry.startup(self.settings.startup_timeout_seconds)
+        """Start the adapters, as long as nobody gives that up."""
+        self._starting = asyncio.create_task(
+            self.registry.startup(self.settings.startup_timeout_seconds)
+        )
+        if self._is_given_up:
+            self._starting.cancel()
+        try:
+            await asyncio.wait({self._starting})
+        finally:
+            self._starting.cancel()
+        if not self._starting.cancelled():
+            self._starting.result()
+
+    def give_up_starting(self) -> bool:
+        """Have the adapters that have not started yet not do so; tell whether there may be any."""
+        self._is_given_up = True
+        return self._starting is None or self._starting.cancel()
 
     async def stop(self) -> None:
         """Wait for what is being served, cut what takes too long, and stop the adapters."""

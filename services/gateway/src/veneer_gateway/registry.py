@@ -36,6 +36,7 @@ class Provider:
     """None where it could not be loaded."""
     prefix: str | None = None
     """The part of its model ids before the slash, if it could be loaded."""
+    has_started: bool = False
     failure: BaseException | None = None
     """Why it does not serve. Its text may hold a secret: for the log and the operator's eyes."""
 
@@ -153,7 +154,13 @@ class Registry:
 
     async def shutdown(self, timeout_seconds: float) -> None:
         """Stop all adapters that started, at once; one that fails or takes too long is logged."""
-        await asyncio.gather(*(self._stop(adapter, timeout_seconds) for adapter in self.serving))
+        await asyncio.gather(
+            *(
+                self._stop(provider.adapter, timeout_seconds)
+                for provider in self._providers
+                if provider.adapter is not None and provider.has_started
+            )
+        )
 
     async def _start(
         self, provider: Provider, adapter: ProviderAdapter, timeout_seconds: float
@@ -162,6 +169,8 @@ class Registry:
             await within(timeout_seconds, adapter.startup(), "startup()")
         except Exception as error:  # noqa: BLE001  Logged by fail().
             provider.fail(error, "provider did not start")
+        else:
+            provider.has_started = True
 
     async def _stop(self, adapter: ProviderAdapter, timeout_seconds: float) -> None:
         try:

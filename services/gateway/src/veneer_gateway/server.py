@@ -105,7 +105,7 @@ async def serve_until(
     """Serve `app` on `listener`, which is closed in the end, until `stop` is set.
 
     It is not ready then, takes new requests for `shutdown_delay_seconds` more, and lets open ones
-    go on for `drain_seconds`; `cut` ends both.
+    go on for `drain_seconds`; `cut` ends both. While the adapters start, it ends at once.
 
     Raises:
         RuntimeError: the server came to its end unasked.
@@ -115,7 +115,8 @@ async def serve_until(
 
     @app.before_serving  # After the adapters, which may take their time to start.
     async def tell() -> None:
-        log.info("serving", extra={"url": url, "pid": os.getpid()})
+        if not stop.is_set():
+            log.info("serving", extra={"url": url, "pid": os.getpid()})
 
     server = find_server(settings.server)
     close = asyncio.Event()
@@ -209,7 +210,8 @@ async def _drain(
     app.in_flight.is_draining = True
     seconds = app.settings.drain_seconds
     log.info("draining", extra={"open_requests": len(app.in_flight), "seconds": seconds})
-    await _wait(cut, app.settings.shutdown_delay_seconds)
+    if not app.give_up_starting():
+        await _wait(cut, app.settings.shutdown_delay_seconds)
     close.set()
     await _wait(cut, seconds)
     await app.in_flight.cut()
