@@ -53,6 +53,12 @@ def test_the_doctor_names_providers_and_settings(runner: CliRunner) -> None:
     )
 
 
+def test_the_doctor_names_a_setting_that_is_misspelt(runner: CliRunner) -> None:
+    result = runner.invoke(main, ["doctor"], env={"VENEER_WORKER": "4"})
+
+    assert "VENEER_WORKER is no setting of the gateway. Is VENEER_WORKERS meant?" in result.stdout
+
+
 def test_the_doctor_fails_over_a_provider_that_does_not_start(
     runner: CliRunner, install: Install
 ) -> None:

@@ -359,6 +359,17 @@ def test_a_taken_port_is_named() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_setting_that_is_misspelt_is_told() -> None:
+    process = subprocess.Popen(
+        VENEER, env=environment(VENEER_WORKER="4"), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for_event(process, "unknown setting")
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_an_ipv6_address_can_be_bound() -> None:
     with serving(HOST="::1") as (_, url):
         assert url.startswith("http://[::1]:")

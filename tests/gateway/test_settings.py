@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from veneer_gateway import Settings, SettingsError
+from veneer_gateway.settings import misspelt
 
 
 def test_an_empty_environment_gives_the_defaults_of_the_founding_document() -> None:
@@ -57,7 +58,24 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 def test_what_belongs_to_others_is_left_alone() -> None:
-    assert Settings.from_environment({"VENEER_ACME_URL": "x"}) == Settings()
+    environment = {"VENEER_ACME_URL": "x", "VENEER_ACME_TIMEOUT_SECONDS": "3", "PORTS": "1"}
+
+    assert Settings.from_environment(environment) == Settings()
+    assert misspelt(environment | {"VENEER_WORKERS": "1"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("VENEER_WORKER", "VENEER_WORKERS"),
+        ("VENEER_CORS_ORIGIN", "VENEER_CORS_ORIGINS"),
+        ("VENEER_DRAIN_SECOND", "VENEER_DRAIN_SECONDS"),
+        ("VENEER_PORT", "PORT"),
+        ("VENEER_LOG_LEVEL", "LOG_LEVEL"),
+    ],
+)
+def test_what_is_misspelt_is_told(name: str, meant: str) -> None:
+    assert misspelt({name: "1"}) == {name: meant}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from veneer_gateway.settings import (
     ServerName,
     Settings,
     SettingsError,
+    misspelt,
     variable,
     wants_traces,
 )
@@ -66,6 +67,9 @@ def main() -> None:
 def serve(*, server: ServerName | None, is_worker: bool) -> None:
     """Serve the installed providers until SIGTERM or SIGINT."""
     settings = _prepare()
+    if not is_worker:
+        for name, meant in misspelt(os.environ).items():
+            log.warning("unknown setting", extra={"variable": name, "meant": meant})
     if server is not None:
         settings = settings.model_copy(update={"server": server})
     log_strays()
@@ -237,6 +241,8 @@ def _print(settings: Settings, checkups: list[Checkup], verdict: Verdict | None)
     click.echo(", ".join(f"{name} {version}" for name, version in _versions().items()))
     for name, value in settings.model_dump().items():
         click.echo(f"{variable(name)}={value}")
+    for name, meant in misspelt(os.environ).items():
+        click.echo(f"{name} is no setting of the gateway. Is {meant} meant?")
     for checkup in checkups:
         click.echo(_line(checkup))
     if not checkups:

@@ -1,6 +1,7 @@
 """Every setting of the gateway and its default."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,6 +19,7 @@ from veneer_gateway.watch import TimeLimits
 
 KIB = 1024
 MIB = 1024 * KIB
+_LIKENESS = 0.92
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical", "off"]
 ServerName = Literal["hypercorn", "uvicorn"]
@@ -132,6 +134,18 @@ def variable(field: str) -> str:
     """Give the environment variable of a field."""
     name = field.upper()
     return name if name in {"HOST", "PORT", "LOG_LEVEL"} else f"VENEER_{name}"
+
+
+def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give variables that are none of the gateway's but look like one, with that one.
+
+    Others that begin with `VENEER_` belong to providers.
+    """
+    known = {f"VENEER_{field.upper()}": variable(field) for field in Settings.model_fields}
+    others = sorted(name for name in environment if name.startswith("VENEER_"))
+    near = {name: get_close_matches(name, known, n=1, cutoff=_LIKENESS) for name in others}
+    meant = {name: known[match[0]] for name, match in near.items() if match}
+    return {name: one for name, one in meant.items() if name != one}
 
 
 def wants_traces(environment: Mapping[str, str]) -> bool:
