@@ -180,9 +180,10 @@ def test_forwarding_leaves_the_headers_alone() -> None:
         ([("x-a", "secret-1"), ("x-b", "secret-1-and-more")], "secret-1-and-more", "[hidden]"),
         ([("x-a", "seven77")], "seven77", "seven77"),
         ([("x-a", "팀의-비밀-암호-1")], "팀의-비밀-암호-1", "[hidden]"),
+        ([("content-type", "application/json")], "application/json", "application/json"),
         ([], SECRET, SECRET),
     ],
-    ids=["a key", "repeated", "a list", "one within another", "too short", "UTF-8", "none"],
+    ids=["a key", "repeated", "a list", "one within another", "short", "UTF-8", "type", "none"],
 )
 def test_values_are_hidden_in_a_text(pairs: list[tuple[str, str]], text: str, shown: str) -> None:
     assert Headers(pairs).hide_in(text) == shown
