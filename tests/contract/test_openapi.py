@@ -293,6 +293,13 @@ def test_the_document_names_the_feature_that_opens_a_field(name: str, place: str
         assert told == {str(feature) for feature in openers(place, field)}
 
 
+def test_the_document_tells_of_the_features_of_a_model() -> None:
+    model = {"id": "a/b", "object": "model", "created": 0, "owned_by": "a"}
+
+    assert component("Model").is_valid(model | {"features": ["tools", "images"]})
+    assert not component("Model").is_valid(model | {"features": ["wings"]})
+
+
 def test_no_schema_of_a_request_has_the_name_of_one_of_an_answer() -> None:
     answers = (ChatCompletion, ChatCompletionChunk, Model)
     _, schemas = models_json_schema([(answer, "validation") for answer in answers])

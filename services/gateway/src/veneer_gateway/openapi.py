@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic.json_schema import models_json_schema
 
 from veneer_gateway.exchange import SANE_REQUEST_ID
-from veneer_protocol import request_schema
+from veneer_protocol import Feature, request_schema
 
 _REF_TEMPLATE = "#/components/schemas/{model}"
 
@@ -127,6 +127,10 @@ def _schemas() -> dict[str, Any]:
     _, schemas = models_json_schema(
         [(answer, "validation") for answer in answers], ref_template=_REF_TEMPLATE
     )
+    schemas["$defs"]["Model"]["properties"]["features"] = {
+        "description": "What it takes beyond the core; absent where that is nothing.",
+        **_array({"enum": sorted(Feature)}),
+    }
     request = request_schema(_REF_TEMPLATE)
     core = request_schema(_REF_TEMPLATE, core_only=True)
     provider = _object(
