@@ -154,3 +154,25 @@ def test_a_pattern_takes_no_longer_than_its_text() -> None:
 
     with pytest.raises(NotAsAskedError):
         Structure(schema).read(json.dumps({"city": "a" * 5000 + "!"}))
+
+
+DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+# The library has a class of its own for it, whose patterns may backtrack without an end.
+@pytest.mark.parametrize(
+    "dialect", [DIALECT, {"$schema": "http://json-schema.org/draft-07/schema#"}]
+)
+def test_a_schema_that_names_its_dialect_is_checked_no_other_way(dialect: dict[str, Any]) -> None:
+    city = {**dialect, "type": "string", "pattern": "^(?=S)"}
+
+    with pytest.raises(InvalidRequestError, match="pattern"):
+        Structure({**dialect, "properties": {"city": city}}).read(SEOUL)
+
+
+@pytest.mark.timeout(60)
+def test_references_are_counted_below_a_dialect_too() -> None:
+    schema = {"properties": {"city": {**DIALECT, "$ref": "#/$defs/l0"}}, "$defs": bomb(60)["$defs"]}
+
+    with pytest.raises(InvalidRequestError, match="too long"):
+        Structure(schema).read(SEOUL)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+import attrs
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
 from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import ValidationError as PatternMismatch
@@ -126,6 +127,8 @@ class Structure:
         }
         timed = {name: self._timed(check) for name, check in checks.items()}
         kind: Any = validators.extend(Draft202012Validator, timed)  # type: ignore[no-untyped-call]
+        # By itself it takes the library's own class where `$schema` names that, without the clock.
+        kind.evolve = attrs.evolve
         # Without the registry it would fetch what a reference names.
         return kind(schema, registry=EMPTY_REGISTRY)
 
