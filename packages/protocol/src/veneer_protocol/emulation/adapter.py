@@ -18,7 +18,8 @@ from veneer_protocol.emulation.errors import EmulationError, NotAsAskedError
 from veneer_protocol.emulation.instructions import to_repair
 from veneer_protocol.emulation.rewriting import go_on, needs_rewriting, rewrite
 from veneer_protocol.emulation.streams import Incoming, Outgoing
-from veneer_protocol.emulation.wishes import EMULATED, Wishes
+from veneer_protocol.emulation.threads import in_thread
+from veneer_protocol.emulation.wishes import EMULATED, Wishes, is_strict
 from veneer_protocol.features import Feature
 from veneer_protocol.requests.request import ChatCompletionRequest
 
@@ -112,8 +113,11 @@ class EmulatingAdapter(ProviderAdapter):
         features = self._emulated(request.model_name)
         if not needs_rewriting(request, features):
             return Wishes(), request
-        # In a thread: to see whether a schema is one takes a second, where that is large.
-        wishes = await asyncio.to_thread(Wishes.of, request, features)
+        if is_strict(request, features):
+            # To see whether a schema is one takes a second, where that is large.
+            wishes = await in_thread(Wishes.of, request, features)
+        else:
+            wishes = Wishes.of(request, features)
         return wishes, rewrite(request, features, wishes.instruction)
 
     async def _unchanged(
@@ -140,8 +144,7 @@ class EmulatingAdapter(ProviderAdapter):
             last = incoming.finish()
             outgoing.count(incoming.usage)
             try:
-                # In a thread: a large answer against a large schema takes a while.
-                rest = await asyncio.to_thread(_rest, answer, is_whole=incoming.is_whole)
+                rest = await _rest(wishes, answer, is_whole=incoming.is_whole)
             except NotAsAskedError as error:
                 if not may_repair:
                     raise EmulationError(error.reason) from error
@@ -160,5 +163,9 @@ class EmulatingAdapter(ProviderAdapter):
         return cast("AsyncGenerator[ChatCompletionChunk, None]", given)
 
 
-def _rest(answer: Answer, *, is_whole: bool) -> list[str | Call]:
-    return list(answer.finish(is_whole=is_whole))
+async def _rest(wishes: Wishes, answer: Answer, *, is_whole: bool) -> list[str | Call]:
+    def rest() -> list[str | Call]:
+        return list(answer.finish(is_whole=is_whole))
+
+    # To look for JSON in a large answer, and to hold it against a large schema, takes a while.
+    return rest() if wishes.structure is None else await in_thread(rest)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import attrs
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
+from jsonschema import Draft202012Validator, ValidationError, validators
 from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import ValidationError as PatternMismatch
 from pydantic_core import SchemaError as PatternError
@@ -26,7 +26,7 @@ from veneer_protocol.errors import InvalidRequestError, shown
 LONGEST_SCHEMA: Final = 128 * 1024
 """How many characters a schema may have that is to be kept strictly."""
 MOST_SECONDS: Final = 2.0
-"""How long an answer may be held against its schema, in seconds of the processor."""
+"""How long a schema may be looked at, or an answer held against it, in seconds of the processor."""
 
 _PARAM: Final = "response_format.json_schema.schema"
 _MOST_OBJECTS = 16
@@ -36,8 +36,6 @@ _MOST_PATTERNS = 8
 _LONGEST_ERROR = 300
 # Of what these say of an object, the library works out the whole before the clock is looked at.
 _UNCHECKED = ("patternProperties", "unevaluatedItems", "unevaluatedProperties")
-# One of them compiles patterns.
-_NO_FORMATS = FormatChecker(formats=())
 # What jsonschema raises where references lead nowhere, in circles or to what is no schema, and
 # where numbers are too large to divide.
 _ASTRAY = (
@@ -60,10 +58,10 @@ class Structure:
         Raises:
             InvalidRequestError: it is no JSON Schema, or one that cannot be checked here.
         """
-        self._validator = None if schema is None else self._validator_of(schema)
         self._pattern = lru_cache(_MOST_PATTERNS)(compiled)
         self._references = 0
-        self._until = 0.0
+        self._until = time.thread_time() + MOST_SECONDS
+        self._validator = None if schema is None else self._validator_of(schema)
 
     @classmethod
     def of(cls, described: ResponseFormatJSONSchema) -> "Structure":
@@ -104,12 +102,16 @@ class Structure:
     def _validator_of(self, schema: Mapping[str, Any]) -> Any:
         if len(json.dumps(schema, ensure_ascii=False)) > LONGEST_SCHEMA:
             raise _unusable(f"has more than {LONGEST_SCHEMA} characters, too many to be checked")
+        # What check_schema of the library does, but for the clock.
+        metaschema = self._kind({"uniqueItems": are_unique})(
+            Draft202012Validator.META_SCHEMA, registry=EMPTY_REGISTRY
+        )
         try:
-            Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
-        except SchemaError as error:
-            raise _unusable(f"is no JSON Schema; look at {shown(error.json_path)}") from None
+            error = next(metaschema.iter_errors(schema), None)
         except _ASTRAY:
             raise _unusable("cannot be checked") from None
+        if error is not None:
+            raise _unusable(f"is no JSON Schema; look at {shown(error.json_path)}")
         kinds = schema.get("type", "object")
         if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
             raise _unusable("allows no object, which an answer is; put what it allows into one")
@@ -117,7 +119,6 @@ class Structure:
             if _has_name(schema, name):
                 raise _unusable(f"has {name}, which are not checked here")
         checks: dict[str, Check] = {
-            **Draft202012Validator.VALIDATORS,
             "$ref": self._follow,
             "$dynamicRef": self._follow,
             "anyOf": match_any,
@@ -125,12 +126,17 @@ class Structure:
             "pattern": self._match,
             "uniqueItems": are_unique,
         }
-        timed = {name: self._timed(check) for name, check in checks.items()}
+        # Without the registry it would fetch what a reference names.
+        return self._kind(checks)(schema, registry=EMPTY_REGISTRY)
+
+    def _kind(self, checks: Mapping[str, Check]) -> Any:
+        """Make a class that checks some keywords by `checks`, and all of them by the clock."""
+        all_checks: dict[str, Check] = {**Draft202012Validator.VALIDATORS, **checks}
+        timed = {name: self._timed(check) for name, check in all_checks.items()}
         kind: Any = validators.extend(Draft202012Validator, timed)  # type: ignore[no-untyped-call]
         # By itself it takes the library's own class where `$schema` names that, without the clock.
         kind.evolve = attrs.evolve
-        # Without the registry it would fetch what a reference names.
-        return kind(schema, registry=EMPTY_REGISTRY)
+        return kind
 
     def _timed(self, check: Check) -> Check:
         """Look at the clock before `check`: a schema can ask for years of work."""
