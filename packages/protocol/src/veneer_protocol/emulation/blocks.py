@@ -9,7 +9,7 @@ A call is a block, as several families of open models were taught to write it:
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
@@ -18,6 +18,9 @@ CALL_BEGINS: Final = "<tool_call>"
 CALL_ENDS: Final = "</tool_call>"
 _RESULT_BEGINS: Final = "<tool_result>"
 _RESULT_ENDS: Final = "</tool_result>"
+
+# How some models, and some clients, write that there are no arguments.
+_NOTHING = (None, "", "null")
 
 _DECODER = json.JSONDecoder()
 _OUTSIDE = re.compile(r'[{}"]')
@@ -75,16 +78,16 @@ def parse_object(text: str) -> dict[str, Any] | None:
 def parse_call(text: str, names: Collection[str]) -> Call | None:
     """Read what is in a block; None where it does not call one of `names` with an object.
 
-    Arguments in a string, as the API itself has them, are taken; none at all are an empty object.
+    Arguments in a string, as the API itself has them, are taken, and those under `parameters`, as
+    Llama was taught to write them. None at all are an empty object, if nothing else is there that
+    may have been meant.
     """
     said = parse_object(text)
     name = None if said is None else said.get("name")
     if said is None or not isinstance(name, str) or name not in names:
         return None
-    arguments = said.get("arguments", {})
-    if isinstance(arguments, str):
-        arguments = parse_object(arguments)
-    if not isinstance(arguments, dict):
+    arguments = _arguments(said)
+    if arguments is None:
         return None
     try:
         return Call(name, json.dumps(arguments, ensure_ascii=False, allow_nan=False))
@@ -92,9 +95,18 @@ def parse_call(text: str, names: Collection[str]) -> Call | None:
         return None
 
 
+def _arguments(said: Mapping[str, Any]) -> dict[str, Any] | None:
+    given = [said[key] for key in ("arguments", "parameters") if key in said]
+    told = [one for one in given if one not in _NOTHING]
+    if not told:
+        return {} if given or said.keys() == {"name"} else None
+    arguments = parse_object(told[0]) if isinstance(told[0], str) else told[0]
+    return arguments if isinstance(arguments, dict) else None
+
+
 def render_call(call: Call) -> str:
     """Write `call` as the model should have written it."""
-    arguments = parse_object(call.arguments)
+    arguments = {} if call.arguments in _NOTHING else parse_object(call.arguments)
     try:
         said = _written(call.name, call.arguments if arguments is None else arguments)
     except ValueError:  # A number beyond all bounds.
