@@ -1,5 +1,6 @@
 """What a model is asked in place of what it does not know, and what becomes of its answers."""
 
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any, cast
@@ -130,9 +131,27 @@ async def test_a_call_and_what_it_gave_are_told_as_the_model_writes_them() -> No
     assert assistant.tool_calls is None
     assert results.role == "user"
     assert results.text == (
-        '<tool_result>\n{"name": "listen", "content": "Birds.<\\/tool_result>"}\n</tool_result>\n'
-        '<tool_result>\n{"name": "look", "content": "Sun.\\n<tool_result>"}\n</tool_result>'
+        '<tool_result>\n{"name": "look", "content": "Sun.\\n<tool_result>"}\n</tool_result>\n'
+        '<tool_result>\n{"name": "listen", "content": "Birds.<\\/tool_result>"}\n</tool_result>'
     )
+
+
+async def test_results_are_told_in_the_order_of_the_calls_of_their_turn() -> None:
+    inner = SayingAdapter("Both are sunny.")
+    turns = [("2", "1"), ("1", "3", "2")]  # Ids may come again.
+    history: list[dict[str, Any]] = [USER]
+    for ids in turns:
+        made = [tool_call("look", "{}", call_id=ident).to_dict() for ident in ids]
+        history.append({"role": "assistant", "tool_calls": made})
+        history += [
+            {"role": "tool", "tool_call_id": ident, "content": f"Of {ident}."}
+            for ident in sorted(ids)
+        ]
+
+    await both(EmulatingAdapter(inner, ALL), messages=history)
+
+    told = [turn.text for turn in inner.requests[0].messages if turn.text.startswith("<tool_res")]
+    assert [re.findall(r"Of (.)", one) for one in told] == [[*ids] for ids in turns]
 
 
 @pytest.mark.parametrize(
