@@ -70,8 +70,13 @@ class Answer:
                 continue  # One call is all that was asked for.
             if isinstance(one, Call):
                 self.calls += 1
-                yield from self._released()
+                released = self._released()
+                # Beside a call no JSON is due, and what was held for it need not be any.
+                if released and self._wishes.structure is None:
+                    yield released
                 yield one
+            elif self._wishes.structure is not None and self.calls:
+                continue
             elif self._wishes.structure is not None or (self._wishes.must_call and not self.calls):
                 self._hold(one)
             else:
@@ -85,7 +90,6 @@ class Answer:
                 "that must be known as a whole."
             )
 
-    def _released(self) -> Iterator[str]:
-        if text := self.held:
-            self._held = StringIO()
-            yield text
+    def _released(self) -> str:
+        text, self._held = self.held, StringIO()
+        return text
