@@ -32,7 +32,8 @@ CALLS = st.builds(
 # Parts of blocks in any order: most of what they make is half-formed.
 RUBBLE = st.lists(
     st.sampled_from(
-        ["<tool_call>", "</tool_call>", "<tool", "<", ">", "\n", " " * 70, "text", "{", "}", '"',
+        ["<tool_call>", "</tool_call>", "<tool_result>", "<tool_r", "<tool", "<", ">", "\n",
+         " " * 70, "text", "{", "}", '"',
          '{"name": "look", "arguments": ', '{"name": "nobody"}', '{"name": "look"}', GOOD, "\\"]
     ),
     max_size=12,
@@ -121,6 +122,11 @@ def test_what_can_be_mended_without_a_guess_is_a_call(text: str) -> None:
 )
 def test_a_call_of_nothing_has_an_empty_object(more: str) -> None:
     assert read(f'<tool_call>{{"name": "look"{more}}}</tool_call>') == [Call("look", "{}")]
+
+
+def test_what_looks_like_the_result_of_a_call_ends_the_text() -> None:
+    assert read(f"{GOOD}\nIt is: \n<tool_result>Sun.</tool_result>{GOOD}") == [LOOK, "\nIt is:"]
+    assert read(text := f"<tool_result>Sun.\n{GOOD[:-30]}") == [text]
 
 
 def test_calls_without_an_end_follow_each_other() -> None:

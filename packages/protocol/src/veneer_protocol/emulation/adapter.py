@@ -132,16 +132,20 @@ class EmulatingAdapter(ProviderAdapter):
     ) -> AsyncGenerator[ChatCompletionChunk, None]:
         outgoing, may_repair = Outgoing(), self._repairs
         while True:
-            answer = Answer(wishes)
+            answer, is_left = Answer(wishes), False
             incoming = Incoming(self._adapter.features_of(request.model_name))
             async with aclosing(self._chunks(request, context)) as chunks:
                 async for given in chunks:
                     for piece in incoming.take(given):
+                        if answer.is_over:
+                            break
                         for chunk in outgoing.chunks(piece, answer):
                             yield chunk
                         # What is held back, or long, must not hold up all others.
                         await asyncio.sleep(0)
-            last = incoming.finish()
+                    if is_left := self._leaves(answer, incoming):
+                        break
+            last = incoming.finish(is_left=is_left)
             outgoing.count(incoming.usage)
             try:
                 rest = await _rest(wishes, answer, is_whole=incoming.is_whole)
@@ -154,6 +158,11 @@ class EmulatingAdapter(ProviderAdapter):
             for chunk in outgoing.end(last, rest, answer):
                 yield chunk
             return
+
+    def _leaves(self, answer: Answer, incoming: Incoming) -> bool:
+        """Tell whether the model need not go on. Where it said all, its usage is waited for."""
+        is_enough = answer.is_over and not incoming.has_ended
+        return is_enough and not self.finishes_in_background
 
     def _chunks(
         self, request: ChatCompletionRequest, context: RequestContext

@@ -27,6 +27,15 @@ class Answer:
         self._wishes = wishes
         self._reader = CallReader(wishes.names) if wishes.functions else None
         self._held = StringIO()
+        self._has_more = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing that may still be said belongs to it."""
+        if self._reader is None or not self.calls:
+            return False
+        is_next = self._has_more or self._reader.is_in_block
+        return self._reader.is_over or (self._wishes.is_single and is_next)
 
     @property
     def held(self) -> str:
@@ -67,7 +76,9 @@ class Answer:
     def _passed(self, given: Iterator[str | Call]) -> Iterator[str | Call]:
         for one in given:
             if self._wishes.is_single and self.calls:
-                continue  # One call is all that was asked for.
+                # One call is all that was asked for.
+                self._has_more = True
+                continue
             if isinstance(one, Call):
                 self.calls += 1
                 released = self._released()

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 CALL_BEGINS: Final = "<tool_call>"
 CALL_ENDS: Final = "</tool_call>"
-_RESULT_BEGINS: Final = "<tool_result>"
+RESULT_BEGINS: Final = "<tool_result>"
 _RESULT_ENDS: Final = "</tool_result>"
 
 # How some models, and some clients, write that there are no arguments.
@@ -125,7 +125,7 @@ def render_result(name: str, content: str) -> str:
     said = json.dumps({"name": name, "content": content}, ensure_ascii=False)
     # It is in a string of JSON, which it cannot leave, nor may it end the block.
     inside = said.replace("</", "<\\/")
-    return f"{_RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
+    return f"{RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
 
 
 def objects_in(text: str, most: int) -> Iterable[str]:
