@@ -192,7 +192,19 @@ def test_what_is_checked_in_another_way_comes_to_the_same(
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("text", ["{" * 16 + '"' * 1_000_000, '{"a":' * 200_000, "{" * 1_000_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * 16 + '"' * 1_000_000,
+        '{"a":' * 200_000,
+        "{" * 1_000_000,
+        '{"a":x' * 160_000,
+        '{"' * 500_000,
+        ("{" + " " * 1000) * 1000,
+        ('{"a":[' + "1," * 2000) * 240,
+    ],
+    ids=["quotes", "nested", "braces", "values", "keys", "blanks", "lists"],
+)
 def test_objects_are_looked_for_in_linear_time(text: str) -> None:
     assert not [*objects_in(text, 16)]
 

@@ -40,10 +40,21 @@ def bomb(length: int) -> dict[str, Any]:
         f"Here it is: {SEOUL} I hope it helps.",
         f"The set {{a, b}} is none. {SEOUL}",
         f'Not {{"town": "Seoul"}}, but {SEOUL}.',
+        f"<think>{'{a} {} { ' * 5000}</think>{SEOUL}",
+        f"{'{a} ' * 5000}{SEOUL}",
+        f"""{'{"city": x} ' * 500}{SEOUL}""",
+        f'<think>{{"city": "Busan"}} {{</think>\n```json\n{SEOUL}\n```',
+        f"<think>It is {SEOUL}</think> I said it.",
     ],
 )
 def test_the_one_object_that_is_right_is_found(text: str) -> None:
     assert Structure(CITY).read(text) == SEOUL
+
+
+def test_the_end_of_a_thought_may_be_in_an_object() -> None:
+    said = '{"city": "S</think>{}"}'
+
+    assert Structure().read(said) == said
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from(["", "So: ", "{ "]))

@@ -9,7 +9,7 @@ A call is a block, as several families of open models were taught to write it:
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
@@ -23,6 +23,10 @@ _RESULT_ENDS: Final = "</tool_result>"
 _NOTHING = (None, "", "null")
 
 _DECODER = json.JSONDecoder()
+# Each costs a look back for the number of its line, of all things.
+_MOST_TRIES = 1000
+# What a text is full of that is no object, a set of mathematics, say, is not tried at all.
+_OBJECT_BEGINS = re.compile(r'\{[ \t\n\r]*+(?:\}|"(?:[^"\\]|\\.)*+"[ \t\n\r]*+:)')
 _OUTSIDE = re.compile(r'[{}"]')
 _IN_STRING = re.compile(r'["\\]')
 
@@ -128,16 +132,24 @@ def render_result(name: str, content: str) -> str:
     return f"{RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
 
 
-def objects_in(text: str, most: int) -> Iterable[str]:
-    """Give the JSON objects in `text`, one inside another not; after `most` tries give up."""
-    at = 0
-    for _ in range(most):
-        if (at := text.find("{", at)) < 0:
-            return
+def objects_in(text: str, most: int) -> Iterator[str]:
+    """Give up to so many JSON objects in `text`, one inside another not.
+
+    What begins like one and is none is passed over, as long as that takes linear time.
+    """
+    at, left, tries = 0, most * len(text), _MOST_TRIES
+    while most and left > 0 and tries and (begun := _OBJECT_BEGINS.search(text, at)):
+        start = at = begun.start()
         try:
-            _, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at
-        if parse_object(text[at:end]) is not None:
-            yield text[at:end]
-        at = max(end, at + 1)
+            _, at = _DECODER.raw_decode(text, start)
+        except RecursionError:
+            left -= len(text) - start
+        except ValueError as error:
+            # It was read up to there, and is read again if an object is in it.
+            left -= getattr(error, "pos", len(text)) - start
+        if parse_object(text[start:at]) is not None:
+            most -= 1
+            yield text[start:at]
+        else:
+            tries -= 1
+        at = max(at, start + 1)

@@ -29,6 +29,7 @@ MOST_SECONDS: Final = 2.0
 """How long a schema may be looked at, or an answer held against it, in seconds of the processor."""
 
 _PARAM: Final = "response_format.json_schema.schema"
+_THOUGHT_ENDS = "</think>"
 _MOST_OBJECTS = 16
 _MOST_REFERENCES = 10_000
 # Of those that are compiled; one may take ten mebibytes.
@@ -77,9 +78,7 @@ class Structure:
             InvalidRequestError: the schema turns out to be one that cannot be checked here.
         """
         self._until = time.thread_time() + MOST_SECONDS
-        whole = text.strip()
-        found = [whole] if parse_object(whole) is not None else [*objects_in(text, _MOST_OBJECTS)]
-        wrong = {one: self._what_is_wrong(one) for one in found}
+        wrong = {one: self._what_is_wrong(one) for one in _found(text)}
         right = [one for one, error in wrong.items() if error is None]
         if len(right) == 1:
             return right[0]
@@ -172,6 +171,15 @@ class Structure:
             ) from None
         except PatternMismatch:
             yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _found(text: str) -> list[str]:
+    whole = text.strip()
+    if parse_object(whole) is not None:
+        return [whole]
+    # What stands in the thoughts of a model is a draft, if an answer comes after them.
+    _, _, answer = text.partition(_THOUGHT_ENDS)
+    return [*objects_in(answer, _MOST_OBJECTS)] or [*objects_in(text, _MOST_OBJECTS)]
 
 
 def _has_name(value: object, name: str) -> bool:
