@@ -108,6 +108,23 @@ def test_a_schema_that_cannot_be_checked_is_refused_at_once(schema: dict[str, An
     assert refusal.value.param == "response_format.json_schema.schema"
 
 
+def test_a_property_may_have_the_name_of_what_cannot_be_checked() -> None:
+    lists = {"properties": {"unevaluatedItems": {"type": "array"}}}
+    schema = {"properties": {"properties": lists, "patternProperties": {"type": "string"}}}
+    said = '{"patternProperties": "^a", "properties": {"unevaluatedItems": []}}'
+
+    assert Structure(schema).read(said) == said
+    with pytest.raises(InvalidRequestError, match="patternProperties"):
+        Structure({"properties": {"properties": {"patternProperties": {}}}})
+
+
+def test_a_reference_makes_no_keyword_of_the_name_of_a_property() -> None:
+    properties = {"patternProperties": {"^(c+)+$": True}}
+
+    with pytest.raises(InvalidRequestError, match="patternProperties"):
+        Structure({"properties": properties, "$ref": "#/properties"}).read(SEOUL)
+
+
 @pytest.mark.parametrize("kinds", ["object", ["object", "null"]])
 def test_a_schema_that_allows_an_object_is_none_of_these(kinds: object) -> None:
     assert Structure({"type": kinds}).read(SEOUL) == SEOUL

@@ -37,6 +37,8 @@ _MOST_PATTERNS = 8
 _LONGEST_ERROR = 300
 # Of what these say of an object, the library works out the whole before the clock is looked at.
 _UNCHECKED = ("patternProperties", "unevaluatedItems", "unevaluatedProperties")
+# Keywords that hold something by names of the caller's choice.
+_NAMED = ("$defs", "definitions", "dependentRequired", "dependentSchemas", "properties")
 # What jsonschema raises where references lead nowhere, in circles or to what is no schema, and
 # where numbers are too large to divide.
 _ASTRAY = (
@@ -115,7 +117,7 @@ class Structure:
         if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
             raise _unusable("allows no object, which an answer is; put what it allows into one")
         for name in _UNCHECKED:
-            if _has_name(schema, name):
+            if _has_keyword(schema, name):
                 raise _unusable(f"has {name}, which are not checked here")
         checks: dict[str, Check] = {
             "$ref": self._follow,
@@ -124,6 +126,8 @@ class Structure:
             "oneOf": match_one,
             "pattern": self._match,
             "uniqueItems": are_unique,
+            # A reference may lead to what looks like a property, and make a schema of it.
+            **{name: _refused(name) for name in _UNCHECKED},
         }
         # Without the registry it would fetch what a reference names.
         return self._kind(checks)(schema, registry=EMPTY_REGISTRY)
@@ -182,10 +186,23 @@ def _found(text: str) -> list[str]:
     return [*objects_in(answer, _MOST_OBJECTS)] or [*objects_in(text, _MOST_OBJECTS)]
 
 
-def _has_name(value: object, name: str) -> bool:
-    if isinstance(value, Mapping):
-        return name in value or any(_has_name(one, name) for one in value.values())
-    return isinstance(value, list) and any(_has_name(one, name) for one in value)
+def _has_keyword(value: object, name: str, *, is_schema: bool = True) -> bool:
+    if isinstance(value, list):
+        return any(_has_keyword(one, name) for one in value)
+    if not isinstance(value, Mapping):
+        return False
+    # What is below a name of the caller's choice is a schema, whatever the name.
+    return (is_schema and name in value) or any(
+        _has_keyword(one, name, is_schema=not (is_schema and key in _NAMED))
+        for key, one in value.items()
+    )
+
+
+def _refused(name: str) -> Check:
+    def refuse(validator: Any, value: Any, instance: Any, schema: Any) -> None:
+        raise _unusable(f"has {name}, which are not checked here")
+
+    return refuse
 
 
 def _unusable(what: str) -> InvalidRequestError:
