@@ -54,7 +54,7 @@ ALLOWED = {
 
 
 # What a subpackage needs beside the rest of its package, for an extra.
-EXTRAS = {"veneer_protocol.emulation": {"jsonschema", "referencing"}}
+EXTRAS = {"veneer_protocol.emulation": {"attrs", "jsonschema", "referencing"}}
 KIT = {"blockbuster", "openai", "pydantic", "pytest", "veneer_gateway", "veneer_protocol"}
 
 

@@ -1,5 +1,6 @@
 """What a model is asked in place of what it does not know, and what becomes of its answers."""
 
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any, cast
@@ -130,9 +131,27 @@ async def test_a_call_and_what_it_gave_are_told_as_the_model_writes_them() -> No
     assert assistant.tool_calls is None
     assert results.role == "user"
     assert results.text == (
-        '<tool_result>\n{"name": "listen", "content": "Birds.<\\/tool_result>"}\n</tool_result>\n'
-        '<tool_result>\n{"name": "look", "content": "Sun.\\n<tool_result>"}\n</tool_result>'
+        '<tool_result>\n{"name": "look", "content": "Sun.\\n<tool_result>"}\n</tool_result>\n'
+        '<tool_result>\n{"name": "listen", "content": "Birds.<\\/tool_result>"}\n</tool_result>'
     )
+
+
+async def test_results_are_told_in_the_order_of_the_calls_of_their_turn() -> None:
+    inner = SayingAdapter("Both are sunny.")
+    turns = [("2", "1"), ("1", "3", "2")]  # Ids may come again.
+    history: list[dict[str, Any]] = [USER]
+    for ids in turns:
+        made = [tool_call("look", "{}", call_id=ident).to_dict() for ident in ids]
+        history.append({"role": "assistant", "tool_calls": made})
+        history += [
+            {"role": "tool", "tool_call_id": ident, "content": f"Of {ident}."}
+            for ident in sorted(ids)
+        ]
+
+    await both(EmulatingAdapter(inner, ALL), messages=history)
+
+    told = [turn.text for turn in inner.requests[0].messages if turn.text.startswith("<tool_res")]
+    assert [re.findall(r"Of (.)", one) for one in told] == [[*ids] for ids in turns]
 
 
 @pytest.mark.parametrize(
@@ -156,12 +175,59 @@ async def test_blocks_become_calls(
 
 
 async def test_one_call_is_all_where_one_is_wanted() -> None:
-    inner = SayingAdapter(f"I do.\n{LOOK}\n{LISTEN} Both!")
+    inner = SayingAdapter(f"I do.\n{LOOK}\n")
 
     completion = await both(EmulatingAdapter(inner, ALL), tools=TOOLS, parallel_tool_calls=False)
 
     assert (text(completion), calls(completion)) == ("I do.", [CALLED_LOOK])
     assert completion.usage == usage(3, 4)
+
+
+class Babbling(ScriptedAdapter):
+    """Says something, counted so far, and does not come to an end."""
+
+    def __init__(self, *said: str) -> None:
+        reply = Reply(model="scripted/one")
+        counted = reply.chunk(said[0]).model_copy(update={"usage": usage(3, 4)})
+        super().__init__(counted, *map(reply.chunk, said[1:]), AssertionError("It was waited for."))
+
+
+INVENTED = '<tool_result>\n{"name": "look", "content": "Sun."}\n</tool_result>\nIt is sunny.'
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("more", "is_parallel"),
+    [(LISTEN, False), (" It is", False), (" " * 70, False), (INVENTED, False), (INVENTED, True)],
+)
+async def test_what_a_model_says_beyond_its_calls_is_not_waited_for(
+    more: str, is_parallel: bool
+) -> None:
+    inner = Babbling(LOOK, more)
+    adapter = EmulatingAdapter(inner, ALL)
+
+    chunks = await streamed(adapter, tools=TOOLS, parallel_tool_calls=is_parallel)
+
+    (made,) = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or ()]
+    assert made.function is not None
+    assert made.function.name == "look"
+    assert not any(chunk.choices[0].delta.content for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+    assert chunks[-1].usage == usage(3, 4)
+    assert inner.closed.is_set()
+
+
+async def test_a_back_end_that_must_not_be_interrupted_is_not() -> None:
+    class Whole(SayingAdapter):
+        finishes_in_background = True
+
+    adapter = EmulatingAdapter(Whole(f"{LOOK} {INVENTED}", "", finish_reason="length"), ALL)
+
+    chunks = await streamed(adapter, tools=TOOLS)
+
+    assert not any(chunk.choices[0].delta.content for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+    assert chunks[-1].usage == usage(3, 4)
 
 
 @pytest.mark.parametrize(

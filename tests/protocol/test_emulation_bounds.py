@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -23,11 +25,12 @@ from veneer_protocol import (
     RequestContext,
     usage,
 )
-from veneer_protocol.emulation import EmulatingAdapter
+from veneer_protocol.emulation import EmulatingAdapter, structures
 from veneer_protocol.emulation.blocks import Call, objects_in, render_call
 from veneer_protocol.emulation.errors import NotAsAskedError
 from veneer_protocol.emulation.streams import LONGEST_PIECE
-from veneer_protocol.emulation.structures import LONGEST_SCHEMA, Structure
+from veneer_protocol.emulation.structures import LONGEST_SCHEMA, MOST_SECONDS, Structure
+from veneer_protocol.emulation.threads import THREADS, in_thread
 
 MANY = 20_000
 
@@ -75,6 +78,37 @@ async def test_others_have_their_turn_while_a_schema_is_looked_at() -> None:
 
 
 @pytest.mark.timeout(60)
+async def test_a_schema_that_takes_long_holds_up_none_that_has_no_schema() -> None:
+    leave = threading.Event()
+    for _ in range(2 * THREADS):
+        in_thread(leave.wait)
+    adapter = EmulatingAdapter(SayingAdapter(LOOK), ALL)
+
+    try:
+        answer = await adapter.create_chat_completion(asked(adapter, tools=TOOLS), CONTEXT)
+    finally:
+        leave.set()
+
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.timeout(60)
+async def test_the_threads_of_others_are_not_taken() -> None:
+    leave = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.get_running_loop().set_default_executor(pool)
+        pool.submit(leave.wait)
+        adapter = EmulatingAdapter(SayingAdapter("{}"), ALL)
+
+        try:
+            answer = await adapter.create_chat_completion(asked(adapter, **strictly({})), CONTEXT)
+        finally:
+            leave.set()
+
+    assert answer.choices[0].message.content == "{}"
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "items",
     [
@@ -89,6 +123,25 @@ def test_a_schema_that_takes_too_long_is_refused(items: dict[str, Any]) -> None:
 
     with pytest.raises(InvalidRequestError, match="takes too long"):
         Structure({"properties": {"a": {"prefixItems": [True], "items": items}}}).read(said)
+
+
+def test_a_schema_that_takes_too_long_to_look_at_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(structures, "MOST_SECONDS", 0.05)
+
+    with pytest.raises(InvalidRequestError, match="takes too long to check"):
+        Structure({"allOf": [{}] * 20_000})
+
+
+@pytest.mark.timeout(60)
+def test_what_is_in_a_schema_is_compared_in_linear_time() -> None:
+    before = time.thread_time()
+
+    with pytest.raises(InvalidRequestError, match="is no JSON Schema"):
+        Structure({"type": [{str(number): 1} for number in range(4000)]})
+
+    assert time.thread_time() - before < MOST_SECONDS
 
 
 @pytest.mark.parametrize("name", ["unevaluatedProperties", "unevaluatedItems"])
@@ -139,7 +192,19 @@ def test_what_is_checked_in_another_way_comes_to_the_same(
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("text", ["{" * 16 + '"' * 1_000_000, '{"a":' * 200_000, "{" * 1_000_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * 16 + '"' * 1_000_000,
+        '{"a":' * 200_000,
+        "{" * 1_000_000,
+        '{"a":x' * 160_000,
+        '{"' * 500_000,
+        ("{" + " " * 1000) * 1000,
+        ('{"a":[' + "1," * 2000) * 240,
+    ],
+    ids=["quotes", "nested", "braces", "values", "keys", "blanks", "lists"],
+)
 def test_objects_are_looked_for_in_linear_time(text: str) -> None:
     assert not [*objects_in(text, 16)]
 

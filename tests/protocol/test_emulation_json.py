@@ -62,11 +62,19 @@ async def test_a_schema_that_need_not_be_kept_is_told_and_not_checked() -> None:
     assert '"required": ["sky"]' in inner.requests[0].messages[0].text
 
 
-@pytest.mark.parametrize("said", ['{"sky": "blue"}', f"I look.\n{LOOK}"])
-async def test_json_is_due_where_nothing_is_called(said: str) -> None:
+@pytest.mark.parametrize("choice", ["auto", "required"])
+@pytest.mark.parametrize("said", [LOOK, f"I look.\n{LOOK}", f'{LOOK} {{"sky": "blue"}}'])
+async def test_text_beside_a_call_is_left_out_where_json_is_due(said: str, choice: str) -> None:
     adapter = EmulatingAdapter(SayingAdapter(said), ALL)
+
+    completion = await both(adapter, response_format=by_schema(), tools=TOOLS, tool_choice=choice)
+
+    assert (text(completion), calls(completion)) == (None, [CALLED_LOOK])
+
+
+async def test_json_is_due_where_nothing_is_called() -> None:
+    adapter = EmulatingAdapter(SayingAdapter('{"sky": "blue"}'), ALL)
 
     completion = await both(adapter, response_format=by_schema(), tools=TOOLS)
 
-    expected = ("I look.", [CALLED_LOOK]) if LOOK in said else (said, [])
-    assert (text(completion), calls(completion)) == expected
+    assert (text(completion), calls(completion)) == ('{"sky": "blue"}', [])

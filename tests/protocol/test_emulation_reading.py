@@ -32,7 +32,8 @@ CALLS = st.builds(
 # Parts of blocks in any order: most of what they make is half-formed.
 RUBBLE = st.lists(
     st.sampled_from(
-        ["<tool_call>", "</tool_call>", "<tool", "<", ">", "\n", " " * 70, "text", "{", "}", '"',
+        ["<tool_call>", "</tool_call>", "<tool_result>", "<tool_r", "<tool", "<", ">", "\n",
+         " " * 70, "text", "{", "}", '"',
          '{"name": "look", "arguments": ', '{"name": "nobody"}', '{"name": "look"}', GOOD, "\\"]
     ),
     max_size=12,
@@ -108,14 +109,24 @@ def test_text_goes_on_at_once_but_for_what_may_begin_a_block(text: str) -> None:
         '<tool_call>{"name": "look", "arguments": {"at": "it"}}</tool_',
         '<tool_call>{"name": "look", "arguments": "{\\"at\\": \\"it\\"}"}</tool_call>',
         '<tool_call>{"id": 7, "arguments": {"at": "it"}, "name": "look"}\n\n</tool_call>\n',
+        '<tool_call>{"name": "look", "parameters": {"at": "it"}}</tool_call>',
+        '<tool_call>{"name": "look", "parameters": "{\\"at\\": \\"it\\"}", "id": 7}</tool_call>',
     ],
 )
 def test_what_can_be_mended_without_a_guess_is_a_call(text: str) -> None:
     assert read(text) == [LOOK]
 
 
-def test_a_call_of_nothing_has_an_empty_object() -> None:
-    assert read('<tool_call>{"name": "look"}</tool_call>') == [Call("look", "{}")]
+@pytest.mark.parametrize(
+    "more", ["", ', "arguments": ""', ', "arguments": null, "id": 7', ', "parameters": {}']
+)
+def test_a_call_of_nothing_has_an_empty_object(more: str) -> None:
+    assert read(f'<tool_call>{{"name": "look"{more}}}</tool_call>') == [Call("look", "{}")]
+
+
+def test_what_looks_like_the_result_of_a_call_ends_the_text() -> None:
+    assert read(f"{GOOD}\nIt is: \n<tool_result>Sun.</tool_result>{GOOD}") == [LOOK, "\nIt is:"]
+    assert read(text := f"<tool_result>Sun.\n{GOOD[:-30]}") == [text]
 
 
 def test_calls_without_an_end_follow_each_other() -> None:
@@ -136,6 +147,8 @@ def test_calls_without_an_end_follow_each_other() -> None:
         '<tool_call>{"name": "look", "arguments": {"at": 1e999}}</tool_call>',
         '<tool_call>{"name": "look", "arguments": {"at": "\\ud800"}}</tool_call>',
         '<tool_call>{"name": "look", "arguments": {"at": "\ud800"}}</tool_call>',
+        '<tool_call>{"name": "look", "args": {"at": "it"}}</tool_call>',
+        '<tool_call>{"name": "look", "parameters": ["it"]}</tool_call>',
         '<tool_call>{"name": "drop_table", "arguments": {}}</tool_call>',
         '<tool_call>{"name": ["look"], "arguments": {}}</tool_call>',
         '<tool_call>[{"name": "look"}]</tool_call>',
@@ -192,3 +205,8 @@ def test_a_result_cannot_leave_its_block(name: str, content: str) -> None:
 
 def test_arguments_of_a_history_that_are_no_json_are_written_as_they_are() -> None:
     assert json.loads(render_call(Call("look", "at it"))[12:-13])["arguments"] == "at it"
+
+
+@pytest.mark.parametrize("arguments", ["", "null", "{}"])
+def test_no_arguments_of_a_history_are_an_empty_object(arguments: str) -> None:
+    assert json.loads(render_call(Call("look", arguments))[12:-13])["arguments"] == {}

@@ -40,10 +40,21 @@ def bomb(length: int) -> dict[str, Any]:
         f"Here it is: {SEOUL} I hope it helps.",
         f"The set {{a, b}} is none. {SEOUL}",
         f'Not {{"town": "Seoul"}}, but {SEOUL}.',
+        f"<think>{'{a} {} { ' * 5000}</think>{SEOUL}",
+        f"{'{a} ' * 5000}{SEOUL}",
+        f"""{'{"city": x} ' * 500}{SEOUL}""",
+        f'<think>{{"city": "Busan"}} {{</think>\n```json\n{SEOUL}\n```',
+        f"<think>It is {SEOUL}</think> I said it.",
     ],
 )
 def test_the_one_object_that_is_right_is_found(text: str) -> None:
     assert Structure(CITY).read(text) == SEOUL
+
+
+def test_the_end_of_a_thought_may_be_in_an_object() -> None:
+    said = '{"city": "S</think>{}"}'
+
+    assert Structure().read(said) == said
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from(["", "So: ", "{ "]))
@@ -95,6 +106,23 @@ def test_a_schema_that_cannot_be_checked_is_refused_at_once(schema: dict[str, An
         Structure(schema)
 
     assert refusal.value.param == "response_format.json_schema.schema"
+
+
+def test_a_property_may_have_the_name_of_what_cannot_be_checked() -> None:
+    lists = {"properties": {"unevaluatedItems": {"type": "array"}}}
+    schema = {"properties": {"properties": lists, "patternProperties": {"type": "string"}}}
+    said = '{"patternProperties": "^a", "properties": {"unevaluatedItems": []}}'
+
+    assert Structure(schema).read(said) == said
+    with pytest.raises(InvalidRequestError, match="patternProperties"):
+        Structure({"properties": {"properties": {"patternProperties": {}}}})
+
+
+def test_a_reference_makes_no_keyword_of_the_name_of_a_property() -> None:
+    properties = {"patternProperties": {"^(c+)+$": True}}
+
+    with pytest.raises(InvalidRequestError, match="patternProperties"):
+        Structure({"properties": properties, "$ref": "#/properties"}).read(SEOUL)
 
 
 @pytest.mark.parametrize("kinds", ["object", ["object", "null"]])
@@ -154,3 +182,25 @@ def test_a_pattern_takes_no_longer_than_its_text() -> None:
 
     with pytest.raises(NotAsAskedError):
         Structure(schema).read(json.dumps({"city": "a" * 5000 + "!"}))
+
+
+DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+# The library has a class of its own for it, whose patterns may backtrack without an end.
+@pytest.mark.parametrize(
+    "dialect", [DIALECT, {"$schema": "http://json-schema.org/draft-07/schema#"}]
+)
+def test_a_schema_that_names_its_dialect_is_checked_no_other_way(dialect: dict[str, Any]) -> None:
+    city = {**dialect, "type": "string", "pattern": "^(?=S)"}
+
+    with pytest.raises(InvalidRequestError, match="pattern"):
+        Structure({**dialect, "properties": {"city": city}}).read(SEOUL)
+
+
+@pytest.mark.timeout(60)
+def test_references_are_counted_below_a_dialect_too() -> None:
+    schema = {"properties": {"city": {**DIALECT, "$ref": "#/$defs/l0"}}, "$defs": bomb(60)["$defs"]}
+
+    with pytest.raises(InvalidRequestError, match="too long"):
+        Structure(schema).read(SEOUL)

@@ -26,7 +26,7 @@ from tests.protocol.features import (
     turns,
     verdict,
 )
-from veneer_protocol import InvalidRequestError
+from veneer_protocol import InvalidRequestError, request_schema
 
 LOOKED_UP = {"type": "function", "function": {"name": "look_up"}}
 TYPE, VALUE = "invalid_type", "invalid_value"
@@ -273,6 +273,16 @@ def test_what_is_opened_is_held_to_the_api_at_its_exact_place(
     fields: dict[str, Any], param: str, code: str
 ) -> None:
     assert verdict(ALL, **fields) == (param, code)
+
+
+@pytest.mark.parametrize(("name", "most", "right"), [("logit_bias", 1024, 0), ("metadata", 16, "")])
+def test_entries_are_counted_before_they_are_looked_at(name: str, most: int, right: object) -> None:
+    assert ask(ALL, **{name: {str(number): right for number in range(most)}})
+    assert verdict(ALL, **{name: {str(number): None for number in range(most + 1)}}) == (
+        name,
+        VALUE,
+    )
+    assert request_schema()["properties"][name]["anyOf"][0]["maxProperties"] == most
 
 
 FLOODS: dict[str, dict[str, Any]] = {

@@ -18,7 +18,8 @@ from veneer_protocol.emulation.errors import EmulationError, NotAsAskedError
 from veneer_protocol.emulation.instructions import to_repair
 from veneer_protocol.emulation.rewriting import go_on, needs_rewriting, rewrite
 from veneer_protocol.emulation.streams import Incoming, Outgoing
-from veneer_protocol.emulation.wishes import EMULATED, Wishes
+from veneer_protocol.emulation.threads import in_thread
+from veneer_protocol.emulation.wishes import EMULATED, Wishes, is_strict
 from veneer_protocol.features import Feature
 from veneer_protocol.requests.request import ChatCompletionRequest
 
@@ -112,8 +113,11 @@ class EmulatingAdapter(ProviderAdapter):
         features = self._emulated(request.model_name)
         if not needs_rewriting(request, features):
             return Wishes(), request
-        # In a thread: to see whether a schema is one takes a second, where that is large.
-        wishes = await asyncio.to_thread(Wishes.of, request, features)
+        if is_strict(request, features):
+            # To see whether a schema is one takes a second, where that is large.
+            wishes = await in_thread(Wishes.of, request, features)
+        else:
+            wishes = Wishes.of(request, features)
         return wishes, rewrite(request, features, wishes.instruction)
 
     async def _unchanged(
@@ -128,20 +132,23 @@ class EmulatingAdapter(ProviderAdapter):
     ) -> AsyncGenerator[ChatCompletionChunk, None]:
         outgoing, may_repair = Outgoing(), self._repairs
         while True:
-            answer = Answer(wishes)
+            answer, is_left = Answer(wishes), False
             incoming = Incoming(self._adapter.features_of(request.model_name))
             async with aclosing(self._chunks(request, context)) as chunks:
                 async for given in chunks:
                     for piece in incoming.take(given):
+                        if answer.is_over:
+                            break
                         for chunk in outgoing.chunks(piece, answer):
                             yield chunk
                         # What is held back, or long, must not hold up all others.
                         await asyncio.sleep(0)
-            last = incoming.finish()
+                    if is_left := self._leaves(answer, incoming):
+                        break
+            last = incoming.finish(is_left=is_left)
             outgoing.count(incoming.usage)
             try:
-                # In a thread: a large answer against a large schema takes a while.
-                rest = await asyncio.to_thread(_rest, answer, is_whole=incoming.is_whole)
+                rest = await _rest(wishes, answer, is_whole=incoming.is_whole)
             except NotAsAskedError as error:
                 if not may_repair:
                     raise EmulationError(error.reason) from error
@@ -152,6 +159,11 @@ class EmulatingAdapter(ProviderAdapter):
                 yield chunk
             return
 
+    def _leaves(self, answer: Answer, incoming: Incoming) -> bool:
+        """Tell whether the model need not go on. Where it said all, its usage is waited for."""
+        is_enough = answer.is_over and not incoming.has_ended
+        return is_enough and not self.finishes_in_background
+
     def _chunks(
         self, request: ChatCompletionRequest, context: RequestContext
     ) -> AsyncGenerator[ChatCompletionChunk, None]:
@@ -160,5 +172,9 @@ class EmulatingAdapter(ProviderAdapter):
         return cast("AsyncGenerator[ChatCompletionChunk, None]", given)
 
 
-def _rest(answer: Answer, *, is_whole: bool) -> list[str | Call]:
-    return list(answer.finish(is_whole=is_whole))
+async def _rest(wishes: Wishes, answer: Answer, *, is_whole: bool) -> list[str | Call]:
+    def rest() -> list[str | Call]:
+        return list(answer.finish(is_whole=is_whole))
+
+    # To look for JSON in a large answer, and to hold it against a large schema, takes a while.
+    return rest() if wishes.structure is None else await in_thread(rest)

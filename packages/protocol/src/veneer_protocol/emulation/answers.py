@@ -27,6 +27,15 @@ class Answer:
         self._wishes = wishes
         self._reader = CallReader(wishes.names) if wishes.functions else None
         self._held = StringIO()
+        self._has_more = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing that may still be said belongs to it."""
+        if self._reader is None or not self.calls:
+            return False
+        is_next = self._has_more or self._reader.is_in_block
+        return self._reader.is_over or (self._wishes.is_single and is_next)
 
     @property
     def held(self) -> str:
@@ -67,11 +76,18 @@ class Answer:
     def _passed(self, given: Iterator[str | Call]) -> Iterator[str | Call]:
         for one in given:
             if self._wishes.is_single and self.calls:
-                continue  # One call is all that was asked for.
+                # One call is all that was asked for.
+                self._has_more = True
+                continue
             if isinstance(one, Call):
                 self.calls += 1
-                yield from self._released()
+                released = self._released()
+                # Beside a call no JSON is due, and what was held for it need not be any.
+                if released and self._wishes.structure is None:
+                    yield released
                 yield one
+            elif self._wishes.structure is not None and self.calls:
+                continue
             elif self._wishes.structure is not None or (self._wishes.must_call and not self.calls):
                 self._hold(one)
             else:
@@ -85,7 +101,6 @@ class Answer:
                 "that must be known as a whole."
             )
 
-    def _released(self) -> Iterator[str]:
-        if text := self.held:
-            self._held = StringIO()
-            yield text
+    def _released(self) -> str:
+        text, self._held = self.held, StringIO()
+        return text

@@ -9,17 +9,24 @@ A call is a block, as several families of open models were taught to write it:
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
 CALL_BEGINS: Final = "<tool_call>"
 CALL_ENDS: Final = "</tool_call>"
-_RESULT_BEGINS: Final = "<tool_result>"
+RESULT_BEGINS: Final = "<tool_result>"
 _RESULT_ENDS: Final = "</tool_result>"
 
+# How some models, and some clients, write that there are no arguments.
+_NOTHING = (None, "", "null")
+
 _DECODER = json.JSONDecoder()
+# Each costs a look back for the number of its line, of all things.
+_MOST_TRIES = 1000
+# What a text is full of that is no object, a set of mathematics, say, is not tried at all.
+_OBJECT_BEGINS = re.compile(r'\{[ \t\n\r]*+(?:\}|"(?:[^"\\]|\\.)*+"[ \t\n\r]*+:)')
 _OUTSIDE = re.compile(r'[{}"]')
 _IN_STRING = re.compile(r'["\\]')
 
@@ -75,16 +82,16 @@ def parse_object(text: str) -> dict[str, Any] | None:
 def parse_call(text: str, names: Collection[str]) -> Call | None:
     """Read what is in a block; None where it does not call one of `names` with an object.
 
-    Arguments in a string, as the API itself has them, are taken; none at all are an empty object.
+    Arguments in a string, as the API itself has them, are taken, and those under `parameters`, as
+    Llama was taught to write them. None at all are an empty object, if nothing else is there that
+    may have been meant.
     """
     said = parse_object(text)
     name = None if said is None else said.get("name")
     if said is None or not isinstance(name, str) or name not in names:
         return None
-    arguments = said.get("arguments", {})
-    if isinstance(arguments, str):
-        arguments = parse_object(arguments)
-    if not isinstance(arguments, dict):
+    arguments = _arguments(said)
+    if arguments is None:
         return None
     try:
         return Call(name, json.dumps(arguments, ensure_ascii=False, allow_nan=False))
@@ -92,9 +99,18 @@ def parse_call(text: str, names: Collection[str]) -> Call | None:
         return None
 
 
+def _arguments(said: Mapping[str, Any]) -> dict[str, Any] | None:
+    given = [said[key] for key in ("arguments", "parameters") if key in said]
+    told = [one for one in given if one not in _NOTHING]
+    if not told:
+        return {} if given or said.keys() == {"name"} else None
+    arguments = parse_object(told[0]) if isinstance(told[0], str) else told[0]
+    return arguments if isinstance(arguments, dict) else None
+
+
 def render_call(call: Call) -> str:
     """Write `call` as the model should have written it."""
-    arguments = parse_object(call.arguments)
+    arguments = {} if call.arguments in _NOTHING else parse_object(call.arguments)
     try:
         said = _written(call.name, call.arguments if arguments is None else arguments)
     except ValueError:  # A number beyond all bounds.
@@ -113,19 +129,27 @@ def render_result(name: str, content: str) -> str:
     said = json.dumps({"name": name, "content": content}, ensure_ascii=False)
     # It is in a string of JSON, which it cannot leave, nor may it end the block.
     inside = said.replace("</", "<\\/")
-    return f"{_RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
+    return f"{RESULT_BEGINS}\n{inside}\n{_RESULT_ENDS}"
 
 
-def objects_in(text: str, most: int) -> Iterable[str]:
-    """Give the JSON objects in `text`, one inside another not; after `most` tries give up."""
-    at = 0
-    for _ in range(most):
-        if (at := text.find("{", at)) < 0:
-            return
+def objects_in(text: str, most: int) -> Iterator[str]:
+    """Give up to so many JSON objects in `text`, one inside another not.
+
+    What begins like one and is none is passed over, as long as that takes linear time.
+    """
+    at, left, tries = 0, most * len(text), _MOST_TRIES
+    while most and left > 0 and tries and (begun := _OBJECT_BEGINS.search(text, at)):
+        start = at = begun.start()
         try:
-            _, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at
-        if parse_object(text[at:end]) is not None:
-            yield text[at:end]
-        at = max(end, at + 1)
+            _, at = _DECODER.raw_decode(text, start)
+        except RecursionError:
+            left -= len(text) - start
+        except ValueError as error:
+            # It was read up to there, and is read again if an object is in it.
+            left -= getattr(error, "pos", len(text)) - start
+        if parse_object(text[start:at]) is not None:
+            most -= 1
+            yield text[start:at]
+        else:
+            tries -= 1
+        at = max(at, start + 1)

@@ -1,7 +1,8 @@
 """The calls in a text that comes in pieces. Pure: pieces in, texts and calls out.
 
 Text is given on at once, but for what may be the beginning of a block. What begins like a block and
-is none is text, as it was said.
+is none is text, as it was said. After a call, what looks like its result is the model's invention,
+and the text ends before it.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Final
 from veneer_protocol.emulation.blocks import (
     CALL_BEGINS,
     CALL_ENDS,
+    RESULT_BEGINS,
     Call,
     ObjectEnd,
     parse_call,
@@ -21,10 +23,22 @@ MOST_BLANKS: Final = 64
 LONGEST_CALL: Final = 1024 * 1024
 """How many characters a call may have; a longer one is text."""
 
-_BEGINNINGS = "|".join(re.escape(CALL_BEGINS[:length]) for length in range(len(CALL_BEGINS), 0, -1))
-# Blanks before a block are no part of what is said.
-_HELD_BACK = re.compile(rf"\s{{0,{MOST_BLANKS}}}(?:{_BEGINNINGS})?\Z")
-_MOST_HELD_BACK = MOST_BLANKS + len(CALL_BEGINS)
+_MOST_HELD_BACK = MOST_BLANKS + max(len(CALL_BEGINS), len(RESULT_BEGINS))
+
+
+def _held_back(*signs: str) -> re.Pattern[str]:
+    """Match what may be the beginning of one of `signs`, at the end of a text."""
+    begun = {sign[:length] for sign in signs for length in range(1, len(sign) + 1)}
+    beginnings = "|".join(map(re.escape, sorted(begun, key=len, reverse=True)))
+    # Blanks before a block are no part of what is said.
+    return re.compile(rf"\s{{0,{MOST_BLANKS}}}(?:{beginnings})?\Z")
+
+
+_BEFORE_CALL = (re.compile(CALL_BEGINS), _held_back(CALL_BEGINS))
+_AFTER_CALL = (
+    re.compile(f"{CALL_BEGINS}|{RESULT_BEGINS}"),
+    _held_back(CALL_BEGINS, RESULT_BEGINS),
+)
 
 
 class CallReader:
@@ -32,6 +46,8 @@ class CallReader:
 
     def __init__(self, names: Collection[str]) -> None:
         """Take calls of `names`; others are text."""
+        self.is_over = False
+        """Whether the text has come to where it ends."""
         self._names = names
         self._has_called = False
         self._out: list[str | Call] = []
@@ -41,6 +57,11 @@ class CallReader:
         self._length = 0
         self._end = ObjectEnd()
 
+    @property
+    def is_in_block(self) -> bool:
+        """Whether a block has begun, which may be a call."""
+        return self._step in (self._read_head, self._read_object)
+
     def read(self, piece: str) -> Iterator[str | Call]:
         """Give what `piece` tells."""
         while piece:
@@ -49,7 +70,7 @@ class CallReader:
 
     def finish(self) -> Iterator[str | Call]:
         """Give what was held back until it was certain that no more comes."""
-        if self._step in (self._read_head, self._read_object):
+        if self.is_in_block:
             self._give_up()
         elif self._step == self._read_text and not (self._has_called and self._held.isspace()):
             self._out.append(self._held)
@@ -61,17 +82,25 @@ class CallReader:
 
     def _read_text(self, piece: str) -> str:
         text = self._held + piece
-        if (at := text.find(CALL_BEGINS)) >= 0:
+        sign, held_back = _AFTER_CALL if self._has_called else _BEFORE_CALL
+        if (found := sign.search(text)) is not None:
+            at, begun = found.span()
             said = max(len(text[:at].rstrip()), at - MOST_BLANKS)
-            begun = at + len(CALL_BEGINS)
             self._out.append(text[:said])
             self._held, self._said, self._length = "", [text[said:begun]], 0
+            if found[0] == RESULT_BEGINS:
+                self.is_over = True
+                self._step = self._read_nothing
+                return ""
             self._step = self._read_head
             return text[begun:]
-        held = _HELD_BACK.search(text, max(len(text) - _MOST_HELD_BACK, 0))
+        held = held_back.search(text, max(len(text) - _MOST_HELD_BACK, 0))
         until = len(text) if held is None else held.start()
         self._out.append(text[:until])
         self._held = text[until:]
+        return ""
+
+    def _read_nothing(self, piece: str) -> str:
         return ""
 
     def _read_head(self, piece: str) -> str:

@@ -1,7 +1,7 @@
 """A request for what is emulated, as one for text alone."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
+from itertools import count, groupby
 
 from veneer_protocol.emulation.blocks import Call, render_call, render_result
 from veneer_protocol.features import Feature
@@ -9,6 +9,7 @@ from veneer_protocol.requests.messages import Message
 from veneer_protocol.requests.parts import TextPart
 from veneer_protocol.requests.request import ChatCompletionRequest
 
+_NO_CALL = (-1, "")
 _OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
@@ -59,11 +60,16 @@ def _instructed(messages: list[Message], instruction: str) -> list[Message]:
 
 
 def _in_text(messages: Sequence[Message]) -> Iterator[Message]:
-    names: dict[str | None, str] = {}
+    # Of each call its place among all, and its name.
+    made: dict[str | None, tuple[int, str]] = {}
+    places = count()
     for is_result, turns in groupby(messages, key=lambda message: message.role == "tool"):
         if is_result:
-            # What several calls gave is one turn: many models want turns to alternate.
-            told = [render_result(names.get(one.tool_call_id, ""), one.text) for one in turns]
+            # What several calls gave is one turn: many models want turns to alternate. Only the
+            # order tells which result is of which call, where two have the same name.
+            known = ((made.get(one.tool_call_id, _NO_CALL), one.text) for one in turns)
+            ordered = sorted(known, key=lambda each: each[0][0])
+            told = [render_result(name, text) for (_, name), text in ordered]
             yield Message(role="user", content="\n".join(told))
             continue
         for message in turns:
@@ -71,8 +77,8 @@ def _in_text(messages: Sequence[Message]) -> Iterator[Message]:
             if not calls:
                 yield message
                 continue
-            ids = (call["id"] for call in message.tool_calls or ())
-            names.update(zip(ids, (call.name for call in calls), strict=True))
+            for given, call in zip(message.tool_calls or (), calls, strict=True):
+                made[given["id"]] = (next(places), call.name)
             said = [*filter(None, [message.text]), *map(render_call, calls)]
             update = {"content": "\n".join(said), "tool_calls": None}
             yield message.model_copy(update=update)

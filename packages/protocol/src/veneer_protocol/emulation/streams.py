@@ -25,6 +25,8 @@ class Incoming:
         """What it took, if that was counted."""
         self.is_whole = True
         """Whether it ended by itself, and in text."""
+        self.has_ended = False
+        """Whether its finish reason came; the usage may come after it."""
         self._guard = StreamGuard(include_usage=True, features=features)
         self._last: ChatCompletionChunk | None = None
 
@@ -35,24 +37,29 @@ class Incoming:
             InvalidProviderResponseError: it breaks the rules of a stream.
         """
         legal = self._guard.check(chunk)
+        self.usage = getattr(chunk, "usage", None) or self.usage
         if legal is None:
             return
         for choice in legal.choices:
-            if choice.finish_reason is not None:
+            if not self.has_ended:
                 self._last = legal
+                self.has_ended = choice.finish_reason is not None
             is_cut = choice.finish_reason not in {None, "stop"}
             self.is_whole &= not (is_cut or choice.delta.tool_calls or choice.delta.refusal)
         yield from _in_pieces(legal)
 
-    def finish(self) -> ChatCompletionChunk:
-        """Give the chunk with the finish reason.
+    def finish(self, *, is_left: bool) -> ChatCompletionChunk:
+        """Give the last chunk that was said, which has the finish reason.
+
+        Args:
+            is_left: whether no more was asked for, so that it need not have one.
 
         Raises:
-            InvalidProviderResponseError: there was none.
+            InvalidProviderResponseError: it has none.
         """
-        counted = self._guard.end()
-        self.usage = None if counted is None else counted.usage
-        assert self._last is not None  # noqa: S101  The guard has seen to it.
+        if not is_left:
+            self._guard.end()
+        assert self._last is not None  # noqa: S101  Either has seen to it.
         return self._last
 
 
@@ -82,10 +89,9 @@ class Outgoing:
         for one in rest:
             yield self._said(last, one)
         reason = last.choices[0].finish_reason
+        is_called = answer.is_over or (answer.calls and reason == "stop")
         chunk = self._like(last, ChoiceDelta())
-        chunk.choices[0].finish_reason = (
-            "tool_calls" if answer.calls and reason == "stop" else reason
-        )
+        chunk.choices[0].finish_reason = "tool_calls" if is_called else reason
         if self._usage is not None:
             chunk.usage = self._usage
         yield chunk

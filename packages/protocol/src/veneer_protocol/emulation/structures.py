@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
+import attrs
+from jsonschema import Draft202012Validator, ValidationError, validators
 from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import ValidationError as PatternMismatch
 from pydantic_core import SchemaError as PatternError
@@ -25,9 +26,10 @@ from veneer_protocol.errors import InvalidRequestError, shown
 LONGEST_SCHEMA: Final = 128 * 1024
 """How many characters a schema may have that is to be kept strictly."""
 MOST_SECONDS: Final = 2.0
-"""How long an answer may be held against its schema, in seconds of the processor."""
+"""How long a schema may be looked at, or an answer held against it, in seconds of the processor."""
 
 _PARAM: Final = "response_format.json_schema.schema"
+_THOUGHT_ENDS = "</think>"
 _MOST_OBJECTS = 16
 _MOST_REFERENCES = 10_000
 # Of those that are compiled; one may take ten mebibytes.
@@ -35,8 +37,8 @@ _MOST_PATTERNS = 8
 _LONGEST_ERROR = 300
 # Of what these say of an object, the library works out the whole before the clock is looked at.
 _UNCHECKED = ("patternProperties", "unevaluatedItems", "unevaluatedProperties")
-# One of them compiles patterns.
-_NO_FORMATS = FormatChecker(formats=())
+# Keywords that hold something by names of the caller's choice.
+_NAMED = ("$defs", "definitions", "dependentRequired", "dependentSchemas", "properties")
 # What jsonschema raises where references lead nowhere, in circles or to what is no schema, and
 # where numbers are too large to divide.
 _ASTRAY = (
@@ -59,10 +61,10 @@ class Structure:
         Raises:
             InvalidRequestError: it is no JSON Schema, or one that cannot be checked here.
         """
-        self._validator = None if schema is None else self._validator_of(schema)
         self._pattern = lru_cache(_MOST_PATTERNS)(compiled)
         self._references = 0
-        self._until = 0.0
+        self._until = time.thread_time() + MOST_SECONDS
+        self._validator = None if schema is None else self._validator_of(schema)
 
     @classmethod
     def of(cls, described: ResponseFormatJSONSchema) -> "Structure":
@@ -78,9 +80,7 @@ class Structure:
             InvalidRequestError: the schema turns out to be one that cannot be checked here.
         """
         self._until = time.thread_time() + MOST_SECONDS
-        whole = text.strip()
-        found = [whole] if parse_object(whole) is not None else [*objects_in(text, _MOST_OBJECTS)]
-        wrong = {one: self._what_is_wrong(one) for one in found}
+        wrong = {one: self._what_is_wrong(one) for one in _found(text)}
         right = [one for one, error in wrong.items() if error is None]
         if len(right) == 1:
             return right[0]
@@ -103,31 +103,43 @@ class Structure:
     def _validator_of(self, schema: Mapping[str, Any]) -> Any:
         if len(json.dumps(schema, ensure_ascii=False)) > LONGEST_SCHEMA:
             raise _unusable(f"has more than {LONGEST_SCHEMA} characters, too many to be checked")
+        # What check_schema of the library does, but for the clock.
+        metaschema = self._kind({"uniqueItems": are_unique})(
+            Draft202012Validator.META_SCHEMA, registry=EMPTY_REGISTRY
+        )
         try:
-            Draft202012Validator.check_schema(schema, format_checker=_NO_FORMATS)
-        except SchemaError as error:
-            raise _unusable(f"is no JSON Schema; look at {shown(error.json_path)}") from None
+            error = next(metaschema.iter_errors(schema), None)
         except _ASTRAY:
             raise _unusable("cannot be checked") from None
+        if error is not None:
+            raise _unusable(f"is no JSON Schema; look at {shown(error.json_path)}")
         kinds = schema.get("type", "object")
         if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
             raise _unusable("allows no object, which an answer is; put what it allows into one")
         for name in _UNCHECKED:
-            if _has_name(schema, name):
+            if _has_keyword(schema, name):
                 raise _unusable(f"has {name}, which are not checked here")
         checks: dict[str, Check] = {
-            **Draft202012Validator.VALIDATORS,
             "$ref": self._follow,
             "$dynamicRef": self._follow,
             "anyOf": match_any,
             "oneOf": match_one,
             "pattern": self._match,
             "uniqueItems": are_unique,
+            # A reference may lead to what looks like a property, and make a schema of it.
+            **{name: _refused(name) for name in _UNCHECKED},
         }
-        timed = {name: self._timed(check) for name, check in checks.items()}
-        kind: Any = validators.extend(Draft202012Validator, timed)  # type: ignore[no-untyped-call]
         # Without the registry it would fetch what a reference names.
-        return kind(schema, registry=EMPTY_REGISTRY)
+        return self._kind(checks)(schema, registry=EMPTY_REGISTRY)
+
+    def _kind(self, checks: Mapping[str, Check]) -> Any:
+        """Make a class that checks some keywords by `checks`, and all of them by the clock."""
+        all_checks: dict[str, Check] = {**Draft202012Validator.VALIDATORS, **checks}
+        timed = {name: self._timed(check) for name, check in all_checks.items()}
+        kind: Any = validators.extend(Draft202012Validator, timed)  # type: ignore[no-untyped-call]
+        # By itself it takes the library's own class where `$schema` names that, without the clock.
+        kind.evolve = attrs.evolve
+        return kind
 
     def _timed(self, check: Check) -> Check:
         """Look at the clock before `check`: a schema can ask for years of work."""
@@ -165,10 +177,32 @@ class Structure:
             yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def _has_name(value: object, name: str) -> bool:
-    if isinstance(value, Mapping):
-        return name in value or any(_has_name(one, name) for one in value.values())
-    return isinstance(value, list) and any(_has_name(one, name) for one in value)
+def _found(text: str) -> list[str]:
+    whole = text.strip()
+    if parse_object(whole) is not None:
+        return [whole]
+    # What stands in the thoughts of a model is a draft, if an answer comes after them.
+    _, _, answer = text.partition(_THOUGHT_ENDS)
+    return [*objects_in(answer, _MOST_OBJECTS)] or [*objects_in(text, _MOST_OBJECTS)]
+
+
+def _has_keyword(value: object, name: str, *, is_schema: bool = True) -> bool:
+    if isinstance(value, list):
+        return any(_has_keyword(one, name) for one in value)
+    if not isinstance(value, Mapping):
+        return False
+    # What is below a name of the caller's choice is a schema, whatever the name.
+    return (is_schema and name in value) or any(
+        _has_keyword(one, name, is_schema=not (is_schema and key in _NAMED))
+        for key, one in value.items()
+    )
+
+
+def _refused(name: str) -> Check:
+    def refuse(validator: Any, value: Any, instance: Any, schema: Any) -> None:
+        raise _unusable(f"has {name}, which are not checked here")
+
+    return refuse
 
 
 def _unusable(what: str) -> InvalidRequestError:

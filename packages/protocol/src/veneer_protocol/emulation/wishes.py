@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from veneer_protocol.emulation.instructions import Function, for_json, for_tools
@@ -41,12 +42,12 @@ class Wishes:
             _check_the_rest(request)
         return wishes
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names of what may be called."""
         return frozenset(function["name"] for function in self.functions)
 
-    @property
+    @cached_property
     def instruction(self) -> str:
         """What the model is told; nothing where there is nothing to tell."""
         told = []
@@ -58,6 +59,17 @@ class Wishes:
             where = "Where you call no function:\n" if told else ""
             told.append(f"{where}{self.format_instruction}")
         return "\n\n".join(told)
+
+
+def is_strict(request: ChatCompletionRequest, features: Collection[str]) -> bool:
+    """Tell whether `request` has a schema to which an answer must be held."""
+    wanted: Any = request.response_format
+    return bool(
+        wanted is not None
+        and wanted["type"] == Feature.JSON_SCHEMA
+        and wanted["type"] in features
+        and wanted["json_schema"].get("strict")
+    )
 
 
 def _calling(request: ChatCompletionRequest, features: Collection[str]) -> dict[str, Any]:

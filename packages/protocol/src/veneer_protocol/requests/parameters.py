@@ -8,6 +8,7 @@ Reference: https://platform.openai.com/docs/api-reference/chat/create
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import Discriminator, Field, Tag, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from veneer_protocol.requests.parts import ShapedText
@@ -16,6 +17,8 @@ from veneer_protocol.requests.strict import ARRAY, BY_FORM, STRING
 from veneer_protocol.requests.tools import JsonObject, ToolName, object_or_string
 
 _GREATEST_BIAS = 100
+# The API names no bound, and nobody has use for one as large as a vocabulary.
+_MOST_BIASES = 1024
 _MOST_PAIRS = 16
 _LONGEST_KEY = 64
 _LONGEST_VALUE = 512
@@ -139,14 +142,24 @@ class WebSearchOptions(TypedDict, total=False):
     user_location: Annotated[UserLocation, Shape()]
 
 
-def _one_by_one(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """Check the items of an object one at a time: the first that is wrong ends the work."""
-    if not isinstance(value, dict):
-        return check(value)
-    checked = {}
-    for key, item in value.items():
-        checked.update(check({key: item}))
-    return checked
+def _one_by_one(most: int) -> WrapValidator:
+    """Check up to so many items of an object one at a time: the first that is wrong ends the work.
+
+    More of them are refused before any is looked at.
+    """
+
+    def checked(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        if not isinstance(value, dict):
+            return check(value)
+        if len(value) > most:
+            bounds = {"field_type": "Dictionary", "max_length": most, "actual_length": len(value)}
+            raise PydanticKnownError("too_long", bounds)
+        good = {}
+        for key, item in value.items():
+            good.update(check({key: item}))
+        return good
+
+    return WrapValidator(checked)
 
 
 LogitBias = Annotated[
@@ -154,13 +167,14 @@ LogitBias = Annotated[
         Annotated[str, Field(pattern=r"^[0-9]+$")],
         Annotated[int, Field(ge=-_GREATEST_BIAS, le=_GREATEST_BIAS)],
     ],
-    WrapValidator(_one_by_one),
+    _one_by_one(_MOST_BIASES),
+    Field(json_schema_extra={"maxProperties": _MOST_BIASES}),
 ]
 Metadata = Annotated[
     dict[
         Annotated[str, Field(max_length=_LONGEST_KEY)],
         Annotated[str, Field(max_length=_LONGEST_VALUE)],
     ],
-    WrapValidator(_one_by_one),
-    Field(max_length=_MOST_PAIRS, json_schema_extra={"maxProperties": _MOST_PAIRS}),
+    _one_by_one(_MOST_PAIRS),
+    Field(json_schema_extra={"maxProperties": _MOST_PAIRS}),
 ]
