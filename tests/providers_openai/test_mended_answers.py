@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.providers_openai.upstreams import chunk, completion
-from veneer_protocol import check_completion, encode_completion
+from veneer_protocol import StreamGuard, check_completion, encode_completion
 from veneer_providers_openai.answers import AnswerReader
 
 
@@ -48,3 +48,20 @@ def test_what_an_upstream_says_itself_is_left_as_it_is() -> None:
     (said,) = read(chunk("hello", created=7, id="mine"))
 
     assert (said["id"], said["created"]) == ("mine", 7)
+
+
+@pytest.mark.parametrize(
+    ("ids", "kept"),
+    [(("a", "b", "c"), "a"), (("a", "b", "a"), "a"), (("", "a", "a"), ""), ((None, "a", "b"), "")],
+    ids=["one per chunk", "one per choice", "late, after an empty one", "late, after none"],
+)
+def test_a_stream_has_one_id_however_many_the_upstream_gives(
+    ids: tuple[str | None, ...], kept: str
+) -> None:
+    values = [chunk("h", id=ids[0]), chunk("i", id=ids[1]), chunk(reason="stop", id=ids[2])]
+    answers, guard = AnswerReader("up/one", None), StreamGuard()
+    checked = [guard.check(answers.chunk(value)) for value in values]
+
+    (said,) = {each.id for each in checked if each is not None}
+
+    assert said == kept if kept else said.startswith("chatcmpl-")

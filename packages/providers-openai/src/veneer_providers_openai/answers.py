@@ -97,7 +97,8 @@ class AnswerReader:
         created = value.get("created")
         return {
             **value,
-            "id": value.get("id") or self._id or f"chatcmpl-{uuid4().hex}",
+            # A stream keeps its first id: some give one to each chunk or choice, or a late one.
+            "id": self._id or value.get("id") or f"chatcmpl-{uuid4().hex}",
             "created": created if isinstance(created, int) else self._began,
             "model": self._model(value.get("model")),
         }
