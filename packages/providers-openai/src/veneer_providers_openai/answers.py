@@ -44,6 +44,7 @@ class AnswerReader:
         self._began = int(time.time())
         self._due = choices
         self._ended: set[int] = set()
+        self._calls: dict[int, list[object]] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -80,8 +81,20 @@ class AnswerReader:
         for choice in choices:
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
             choice["index"] = 0 if choice.get("index") is None else choice["index"]
+            if calls := _calls(choice["delta"]):
+                self._number(calls, self._calls.setdefault(_index(choice), []))
         self._ended |= {_index(choice) for choice in choices if choice.get("finish_reason")}
         return _built(ChatCompletionChunk, {**answer, "object": "chat.completion.chunk"})
+
+    @staticmethod
+    def _number(calls: list[dict[str, Any]], known: list[object]) -> None:
+        """Give `calls` without an index, as Gemini's are, their place among the ids `known`."""
+        for call in calls:
+            ident = call.get("id")
+            if ident and ident not in known:
+                known.append(ident)
+            if call.get("index") is None:
+                call["index"] = known.index(ident) if ident else max(len(known) - 1, 0)
 
     def _has_ended(self, choice: dict[str, Any]) -> bool:
         return _index(choice) in self._ended
@@ -94,6 +107,11 @@ class AnswerReader:
         for choice in _choices(value):
             if isinstance(reason := choice.get("finish_reason"), str):
                 choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
+            for part in (choice.get("message"), choice.get("delta")):
+                # vLLM sends it always. In a request, where clients put what was answered, the API
+                # refuses it.
+                if isinstance(part, dict) and part.get("tool_calls") == []:
+                    del part["tool_calls"]
         created = value.get("created")
         return {
             **value,
@@ -113,6 +131,11 @@ class AnswerReader:
 def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
     choices = answer.get("choices")
     return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+
+
+def _calls(delta: object) -> list[dict[str, Any]]:
+    calls = delta.get("tool_calls") if isinstance(delta, dict) else None
+    return [each for each in calls if isinstance(each, dict)] if isinstance(calls, list) else []
 
 
 def _index(choice: dict[str, Any]) -> int:
