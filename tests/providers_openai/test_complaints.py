@@ -30,6 +30,11 @@ NOTHING = Complaint()
             Complaint("m", "api_error", is_of_the_api=True),
             id="Ollama",
         ),
+        pytest.param(
+            [{"error": {"code": 400, "message": "m", "status": "INVALID_ARGUMENT"}}],
+            Complaint("m", status=400, is_of_the_api=True),
+            id="Gemini",
+        ),
         pytest.param({"error": "m"}, Complaint("m"), id="Ollama's own API"),
         pytest.param(
             {"error": {"message": "m", "type": "None", "param": "None", "code": "400"}},
@@ -47,6 +52,8 @@ NOTHING = Complaint()
         pytest.param({"error": {"message": 7}}, NOTHING, id="a number for a message"),
         pytest.param({"detail": {}}, NOTHING, id="an odd detail"),
         pytest.param({"detail": []}, NOTHING, id="an empty detail"),
+        pytest.param([{"error": "m"}, {}], NOTHING, id="a list of more"),
+        pytest.param([{"message": "m"}], NOTHING, id="a list of something else"),
         pytest.param({}, NOTHING, id="empty"),
         pytest.param("text", NOTHING, id="a text"),
         pytest.param(None, NOTHING, id="null"),

@@ -92,8 +92,9 @@ async def test_a_refusal_without_a_reason_is_told_by_its_status() -> None:
         {"error": NO_SUCH_MODEL},
         {"error": {"message": "model 'one' not found", "type": "api_error", "code": None}},
         {"object": "error", "message": "no such model", "type": "NotFoundError", "code": 404},
+        [{"error": {"code": 404, "message": "models/one is not found", "status": "NOT_FOUND"}}],
     ],
-    ids=["OpenAI", "Ollama", "older vLLM"],
+    ids=["OpenAI", "Ollama", "older vLLM", "Gemini"],
 )
 async def test_a_model_that_the_upstream_does_not_have_is_not_found(body: object) -> None:
     error = await refused(404, body)
@@ -206,6 +207,7 @@ async def test_a_header_that_http_does_not_allow_is_the_callers_affair(
         ({"error": {"message": "broken"}}, 502, "upstream_error"),
         ({"error": {"message": "broken"}, "choices": []}, 502, "upstream_error"),
         ({"error": "broken"}, 502, "upstream_error"),
+        ([{"error": {"message": "broken", "code": 429}}], 429, "rate_limit_exceeded"),
     ],
 )
 async def test_an_error_under_a_good_status_is_an_error(

@@ -20,11 +20,21 @@ class Complaint:
     """Whether it is an error object of the OpenAI API: the API was reached, and said no."""
 
 
+def unwrapped(document: object) -> object:
+    """Give an error out of the list that Gemini has around it, and anything else as it is."""
+    match document:
+        case [{"error": _}]:
+            return document[0]
+        case _:
+            return document
+
+
 def read_complaint(document: object) -> Complaint:
     """Read the JSON of an error response, or of an error frame in a stream.
 
     Reference: https://platform.openai.com/docs/guides/error-codes/api-errors
     """
+    document = unwrapped(document)
     if not isinstance(document, dict):
         return Complaint()
     error = document.get("error", document)

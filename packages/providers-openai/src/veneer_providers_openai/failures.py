@@ -24,7 +24,7 @@ from veneer_protocol import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from veneer_providers_openai.complaints import Complaint, read_complaint
+from veneer_providers_openai.complaints import Complaint, read_complaint, unwrapped
 from veneer_providers_openai.forwarding import untraced
 from veneer_providers_openai.proxies import is_proxied
 from veneer_providers_openai.settings import Upstream
@@ -73,10 +73,11 @@ class Call:
             raise InvalidProviderResponseError(
                 f"The upstream {self.upstream.name!r} sent what is no JSON."
             ) from error
-        if isinstance(value, dict) and (value.get("error") or "choices" not in value):
-            complaint = read_complaint(value)
+        told = unwrapped(value)
+        if isinstance(told, dict) and (told.get("error") or "choices" not in told):
+            complaint = read_complaint(told)
             # Older vLLM and some of OpenRouter's bodies have no `error` around what is wrong.
-            if value.get("error") or complaint.message is not None:
+            if told.get("error") or complaint.message is not None:
                 raise self._failure(complaint.status or 502, complaint)
         return value
 
