@@ -86,6 +86,13 @@ async def test_a_refusal_without_a_reason_is_told_by_its_status() -> None:
     assert (error.status, error.type, error.code) == (400, "invalid_request_error", None)
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "Text/Plain; charset=utf-8"])
+async def test_a_reason_in_plain_text_is_kept(content_type: str) -> None:
+    error = await refused(503, "no healthy upstream\n", content_type)
+
+    assert (error.status, error.message) == (503, "no healthy upstream")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -124,6 +131,35 @@ async def test_a_path_that_the_upstream_does_not_have_points_to_the_base_url(
 
     assert (error.status, error.code) == (502, "upstream_url_not_found")
     assert "base URL may be wrong" in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ({"detail": "no 'one' here"}, "application/json"),
+        ({"error": "no 'one' here"}, "application/json"),
+        ("no 'one' here", "text/plain"),
+    ],
+)
+async def test_what_is_said_of_a_path_or_model_that_is_not_there_is_kept(
+    body: object, content_type: str
+) -> None:
+    error = await refused(404, body, content_type)
+
+    assert error.message == (
+        "The upstream 'up' has no such path (404). Its base URL may be wrong; most end in /v1. "
+        "The upstream says: no 'one' here"
+    )
+
+
+async def test_a_key_is_hidden_in_what_is_said_of_a_path_and_long_words_are_cut() -> None:
+    refusal = response(404, {"detail": f"{KEY} {'m' * 9000}"})
+
+    async with serving(refusal) as upstream, asking(upstream.url, api_key=KEY) as adapter:
+        with pytest.raises(UpstreamError, match=r"says: \[hidden\] m") as failure:
+            await whole(adapter)
+
+    assert len(failure.value.message) < 2200
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
