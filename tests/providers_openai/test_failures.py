@@ -249,11 +249,15 @@ async def test_a_header_that_http_does_not_allow_is_the_callers_affair(
 async def test_an_error_under_a_good_status_is_an_error(
     body: object, status: int, code: str | None
 ) -> None:
-    async with serving(response(200, body)) as upstream, asking(upstream.url) as adapter:
-        with pytest.raises(ApiError) as failure:
-            await whole(adapter)
+    error = await refused(200, body, "application/json; charset=utf-8")
 
-    assert (failure.value.status, failure.value.code) == (status, code)
+    assert (error.status, error.code) == (status, code)
+
+
+async def test_an_error_under_a_good_status_may_be_of_another_type_and_have_a_mark() -> None:
+    error = await refused(200, '\ufeff{"detail": "m"}', "Application/Problem+JSON")
+
+    assert error.message == "m"
 
 
 async def test_an_error_body_that_cannot_be_decompressed_is_an_error_of_its_own() -> None:
