@@ -66,7 +66,8 @@ class AnswerReader:
         """Give the next chunk, or nothing for one that says nothing.
 
         Raises:
-            InvalidProviderResponseError: `value` is no JSON object.
+            InvalidProviderResponseError: `value` is no JSON object, or says what it says in
+                another form than a delta.
         """
         answer = self._mended(value)
         choices = _choices(answer)
@@ -79,6 +80,7 @@ class AnswerReader:
             return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
         self._id = answer["id"]
         for choice in choices:
+            _check_delta(choice)
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
             choice["index"] = 0 if choice.get("index") is None else choice["index"]
             if calls := _calls(choice["delta"]):
@@ -141,6 +143,16 @@ def _calls(delta: object) -> list[dict[str, Any]]:
 def _index(choice: dict[str, Any]) -> int:
     index = choice.get("index")
     return index if isinstance(index, int) else 0
+
+
+def _check_delta(choice: dict[str, Any]) -> None:
+    if choice.get("delta") is None:
+        for other in ("message", "text"):
+            if choice.get(other):
+                raise InvalidProviderResponseError(
+                    f"The upstream's stream has a {other} where a delta is due: it does not stream "
+                    "chat completions."
+                )
 
 
 def _says_something(choice: dict[str, Any]) -> bool:
