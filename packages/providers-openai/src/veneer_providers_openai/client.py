@@ -52,6 +52,12 @@ def _http_client(upstream: Upstream) -> httpx2.AsyncClient:
                 pool=upstream.connect_timeout_seconds,
             ),
         )
+    except OSError as error:
+        # What is raised has no name of a file.
+        raise SettingsError(
+            "The certificates of SSL_CERT_FILE, or without it the system's, cannot be read: "
+            f"{error}."
+        ) from error
     except (ValueError, httpx2.InvalidURL, ImportError):
         # ImportError is for SOCKS. The cause would show the password that a proxy's URL may hold.
         if not (variables := proxy_variables()):

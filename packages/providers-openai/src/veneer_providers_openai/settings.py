@@ -54,6 +54,10 @@ def _names(value: Any) -> Any:
     return [name for part in value.split(",") if (name := part.strip())]
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
 def _features(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -89,6 +93,7 @@ class Upstream(BaseModel):
         Annotated[
             tuple[Annotated[str, Field(min_length=1)], ...],
             BeforeValidator(_names),
+            AfterValidator(_once),
             Field(min_length=1),
         ]
         | None
