@@ -160,6 +160,23 @@ def test_a_chunk_without_an_id_has_that_of_the_first(without: dict[str, Any]) ->
     assert made_up != given(reader(), {**nameless, **without}).id
 
 
+@pytest.mark.parametrize(
+    "other", [{"text": "hi"}, {"message": {"role": "assistant", "content": "hi"}, "delta": None}]
+)
+def test_a_text_or_message_in_place_of_a_delta_is_refused(other: dict[str, Any]) -> None:
+    value = {**chunk(), "choices": [{"index": 0, **other, "finish_reason": "stop"}]}
+
+    with pytest.raises(InvalidProviderResponseError, match="where a delta is due"):
+        reader().chunk(value)
+
+
+def test_a_message_beside_a_delta_is_no_reason_to_refuse_it() -> None:
+    value = chunk("hi")
+    value["choices"][0]["message"] = {"role": "assistant", "content": "hi"}
+
+    assert given(reader(), value).choices[0].delta.content == "hi"
+
+
 @pytest.mark.parametrize("choice", [{"index": None, "delta": None}, {}])
 def test_a_choice_may_leave_out_its_index_and_its_delta(choice: dict[str, Any]) -> None:
     last = {**chunk(), "choices": [{**choice, "finish_reason": "stop"}]}

@@ -98,6 +98,15 @@ async def test_a_plain_answer_to_a_stream_request_is_told_by_its_type() -> None:
             await streamed(adapter)
 
 
+async def test_a_stream_under_another_type_is_a_stream() -> None:
+    text = (frame(chunk("hel")) + frame(chunk("lo", "stop")) + DONE).decode()
+
+    async with serving(response(200, text)) as upstream, asking(upstream.url) as adapter:
+        chunks = await streamed(adapter)
+
+    assert [each.choices[0].delta.content for each in chunks] == ["hel", "lo"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

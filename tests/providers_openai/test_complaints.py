@@ -2,7 +2,7 @@
 
 import pytest
 
-from veneer_providers_openai.complaints import Complaint, read_complaint
+from veneer_providers_openai.complaints import Complaint, read_complaint, read_plain_complaint
 
 NOTHING = Complaint()
 
@@ -30,6 +30,11 @@ NOTHING = Complaint()
             Complaint("m", "api_error", is_of_the_api=True),
             id="Ollama",
         ),
+        pytest.param(
+            [{"error": {"code": 400, "message": "m", "status": "INVALID_ARGUMENT"}}],
+            Complaint("m", status=400, is_of_the_api=True),
+            id="Gemini",
+        ),
         pytest.param({"error": "m"}, Complaint("m"), id="Ollama's own API"),
         pytest.param(
             {"error": {"message": "m", "type": "None", "param": "None", "code": "400"}},
@@ -39,14 +44,32 @@ NOTHING = Complaint()
         pytest.param({"detail": "Not Found"}, Complaint("Not Found"), id="FastAPI"),
         pytest.param(
             {"detail": [{"loc": ["body"], "msg": "a"}, {"msg": "b"}, "odd"]},
-            Complaint("a; b"),
+            Complaint("body: a; b; odd"),
             id="FastAPI's validation",
         ),
+        pytest.param({"detail": {"message": "m", "code": "c"}}, Complaint("m"), id="FastAPI's own"),
+        pytest.param(
+            {
+                "object": "error",
+                "message": {"detail": [{"loc": ["body", "stop", 0], "msg": "m"}]},
+                "type": "invalid_request_error",
+            },
+            Complaint("body.stop.0: m", "invalid_request_error", is_of_the_api=True),
+            id="Mistral",
+        ),
+        pytest.param({"errors": [{"message": "m", "code": 7}]}, Complaint("m"), id="Cloudflare"),
+        pytest.param({"errors": ["a", "b"]}, Complaint("a; b"), id="texts"),
+        pytest.param({"Message": "m"}, Complaint("m"), id="AWS"),
+        pytest.param({"error": None, "detail": "m"}, Complaint("m"), id="no error but a detail"),
         pytest.param({"message": "m"}, Complaint("m"), id="other frameworks"),
         pytest.param({"error": {"code": 7}}, NOTHING, id="no message"),
         pytest.param({"error": {"message": 7}}, NOTHING, id="a number for a message"),
         pytest.param({"detail": {}}, NOTHING, id="an odd detail"),
         pytest.param({"detail": []}, NOTHING, id="an empty detail"),
+        pytest.param({"detail": [{"loc": [], "msg": 7}, 7]}, NOTHING, id="a detail of numbers"),
+        pytest.param({"msg": "ok"}, NOTHING, id="what some say of all that is well"),
+        pytest.param([{"error": "m"}, {}], NOTHING, id="a list of more"),
+        pytest.param([{"message": "m"}], NOTHING, id="a list of something else"),
         pytest.param({}, NOTHING, id="empty"),
         pytest.param("text", NOTHING, id="a text"),
         pytest.param(None, NOTHING, id="null"),
@@ -66,3 +89,18 @@ def test_words_without_end_are_cut() -> None:
 
     assert len(complaint.message or "") == 8000
     assert len(complaint.code or "") == 8000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no healthy upstream", "no healthy upstream"),
+        (" upstream\r\n  overloaded\n", "upstream overloaded"),
+        ("m" * 500, "m" * 500),
+        ("m" * 501, None),
+        ("\0\ufffd", None),
+        (" \n", None),
+    ],
+)
+def test_a_short_text_is_a_reason(text: str, message: str | None) -> None:
+    assert read_plain_complaint(text) == Complaint(message)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.providers_openai.upstreams import (
     whole,
 )
 from veneer_protocol import ApiError, RequestContext
-from veneer_providers_openai import OpenAIAdapter
+from veneer_providers_openai import OpenAIAdapter, SettingsError, Upstream
 
 
 @pytest.mark.parametrize("ask", [whole, streamed])
@@ -175,3 +176,14 @@ async def test_an_upstream_that_does_not_finish_the_handshake_is_a_timeout() -> 
             await whole(adapter)
 
     assert (failure.value.status, failure.value.code) == (504, "upstream_timeout")
+
+
+@pytest.mark.parametrize("name", ["nowhere.pem", "empty.pem"])
+async def test_certificates_that_cannot_be_read_are_told_with_their_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+
+    with pytest.raises(SettingsError, match=r"of SSL_CERT_FILE, .* cannot be read"):
+        await OpenAIAdapter(Upstream(name="up", base_url="https://up.test/v1")).startup()

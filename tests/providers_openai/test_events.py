@@ -26,7 +26,8 @@ def test_a_line_may_end_as_it_likes(end: bytes) -> None:
         (b"data:  one\n\n", [b" one"]),
         (b"data: one\ndata: two\n\n", [b"one\ntwo"]),
         (b"event: x\nid: 7\nretry: 3\ndata: one\n\n", [b"one"]),
-        (b"data\n\n", [b""]),
+        (b"data\n\ndata:\n\ndata: \n\ndata:\ndata:\n\ndata: one\n\n", [b"one"]),
+        (b"\xef\xbb\xbfdata: one\n\n\xef\xbb\xbfdata: two\n\n", [b"one"]),
         ("data: a\u2028b\u0085c\vd\n\n".encode(), ["a\u2028b\u0085c\vd".encode()]),
         (b": comment\n\nevent: x\n\n\n\ndatum: one\n\nDATA: one\n\n", []),
         (b"data: one\n", []),
@@ -42,6 +43,10 @@ def test_an_event_is_given_with_the_byte_that_ends_it() -> None:
 
     assert list(reader.feed(b"data: one\r\n\r")) == [b"one"]
     assert list(reader.feed(b"\ndata: two\n\n")) == [b"two"]
+
+
+def test_a_byte_order_mark_may_come_in_pieces() -> None:
+    assert events(b"\xef", b"\xbb", b"\xbfdata: one\n\n") == [b"one"]
 
 
 _WORDS = [
@@ -67,8 +72,8 @@ def test_where_the_pieces_are_cut_makes_no_difference(pieces: list[bytes]) -> No
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))
-        if not line and data:
-            expected.append(b"\n".join(data))
+        if not line:
+            expected += [text for text in [b"\n".join(data)] if text.strip()]
             data = []
 
     assert events(*pieces) == expected

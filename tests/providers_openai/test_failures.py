@@ -86,14 +86,22 @@ async def test_a_refusal_without_a_reason_is_told_by_its_status() -> None:
     assert (error.status, error.type, error.code) == (400, "invalid_request_error", None)
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "Text/Plain; charset=utf-8"])
+async def test_a_reason_in_plain_text_is_kept(content_type: str) -> None:
+    error = await refused(503, "no healthy upstream\n", content_type)
+
+    assert (error.status, error.message) == (503, "no healthy upstream")
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"error": NO_SUCH_MODEL},
         {"error": {"message": "model 'one' not found", "type": "api_error", "code": None}},
         {"object": "error", "message": "no such model", "type": "NotFoundError", "code": 404},
+        [{"error": {"code": 404, "message": "models/one is not found", "status": "NOT_FOUND"}}],
     ],
-    ids=["OpenAI", "Ollama", "older vLLM"],
+    ids=["OpenAI", "Ollama", "older vLLM", "Gemini"],
 )
 async def test_a_model_that_the_upstream_does_not_have_is_not_found(body: object) -> None:
     error = await refused(404, body)
@@ -123,6 +131,35 @@ async def test_a_path_that_the_upstream_does_not_have_points_to_the_base_url(
 
     assert (error.status, error.code) == (502, "upstream_url_not_found")
     assert "base URL may be wrong" in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ({"detail": "no 'one' here"}, "application/json"),
+        ({"error": "no 'one' here"}, "application/json"),
+        ("no 'one' here", "text/plain"),
+    ],
+)
+async def test_what_is_said_of_a_path_or_model_that_is_not_there_is_kept(
+    body: object, content_type: str
+) -> None:
+    error = await refused(404, body, content_type)
+
+    assert error.message == (
+        "The upstream 'up' has no such path (404). Its base URL may be wrong; most end in /v1. "
+        "The upstream says: no 'one' here"
+    )
+
+
+async def test_a_key_is_hidden_in_what_is_said_of_a_path_and_long_words_are_cut() -> None:
+    refusal = response(404, {"detail": f"{KEY} {'m' * 9000}"})
+
+    async with serving(refusal) as upstream, asking(upstream.url, api_key=KEY) as adapter:
+        with pytest.raises(UpstreamError, match=r"says: \[hidden\] m") as failure:
+            await whole(adapter)
+
+    assert len(failure.value.message) < 2200
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -206,16 +243,21 @@ async def test_a_header_that_http_does_not_allow_is_the_callers_affair(
         ({"error": {"message": "broken"}}, 502, "upstream_error"),
         ({"error": {"message": "broken"}, "choices": []}, 502, "upstream_error"),
         ({"error": "broken"}, 502, "upstream_error"),
+        ([{"error": {"message": "broken", "code": 429}}], 429, "rate_limit_exceeded"),
     ],
 )
 async def test_an_error_under_a_good_status_is_an_error(
     body: object, status: int, code: str | None
 ) -> None:
-    async with serving(response(200, body)) as upstream, asking(upstream.url) as adapter:
-        with pytest.raises(ApiError) as failure:
-            await whole(adapter)
+    error = await refused(200, body, "application/json; charset=utf-8")
 
-    assert (failure.value.status, failure.value.code) == (status, code)
+    assert (error.status, error.code) == (status, code)
+
+
+async def test_an_error_under_a_good_status_may_be_of_another_type_and_have_a_mark() -> None:
+    error = await refused(200, '\ufeff{"detail": "m"}', "Application/Problem+JSON")
+
+    assert error.message == "m"
 
 
 async def test_an_error_body_that_cannot_be_decompressed_is_an_error_of_its_own() -> None:

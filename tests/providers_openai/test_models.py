@@ -106,6 +106,18 @@ async def test_a_list_is_remembered_for_each_who_may_ask() -> None:
     assert len(upstream.requests) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["x-amzn-trace-id", "x-cloud-trace-context", "cf-ray", "b3", "x-b3-spanid", "x-correlation-id"],
+)
+async def test_what_a_proxy_calls_a_request_does_not_cost_the_remembered_list(name: str) -> None:
+    async with serving(LIST) as upstream, asking(upstream.url) as adapter:
+        for request in ("Root=1-1", "Root=1-2"):
+            assert await ids(adapter, **{name: request}) == ["up/one"]
+
+    assert [each.headers[name] for each in upstream.requests] == ["Root=1-1"]
+
+
 async def test_with_a_key_of_our_own_one_list_is_remembered_for_all() -> None:
     async with serving(LIST) as upstream, asking(upstream.url, api_key=KEY) as adapter:
         for caller in ("a", "b"):

@@ -104,6 +104,12 @@ def test_what_is_no_feature_is_told_with_what_would_do(value: str, advice: str) 
     assert message.startswith(f"VENEER_OPENAI_A_FEATURES={value!r} is no good: {advice}")
 
 
+def test_a_model_that_is_named_twice_is_served_once() -> None:
+    (upstream,) = read(A_BASE_URL=URL, A_MODELS="b,a,b")
+
+    assert upstream.models == ("b", "a")
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert read(A_BASE_URL="", A_API_KEY="") == []
 

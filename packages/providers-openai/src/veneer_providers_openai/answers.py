@@ -44,6 +44,7 @@ class AnswerReader:
         self._began = int(time.time())
         self._due = choices
         self._ended: set[int] = set()
+        self._calls: dict[int, list[object]] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -65,7 +66,8 @@ class AnswerReader:
         """Give the next chunk, or nothing for one that says nothing.
 
         Raises:
-            InvalidProviderResponseError: `value` is no JSON object.
+            InvalidProviderResponseError: `value` is no JSON object, or says what it says in
+                another form than a delta.
         """
         answer = self._mended(value)
         choices = _choices(answer)
@@ -78,10 +80,23 @@ class AnswerReader:
             return None  # A ping, or the frame in which Azure tells what it thinks of the prompt.
         self._id = answer["id"]
         for choice in choices:
+            _check_delta(choice)
             choice["delta"] = {} if choice.get("delta") is None else choice["delta"]
             choice["index"] = 0 if choice.get("index") is None else choice["index"]
+            if calls := _calls(choice["delta"]):
+                self._number(calls, self._calls.setdefault(_index(choice), []))
         self._ended |= {_index(choice) for choice in choices if choice.get("finish_reason")}
         return _built(ChatCompletionChunk, {**answer, "object": "chat.completion.chunk"})
+
+    @staticmethod
+    def _number(calls: list[dict[str, Any]], known: list[object]) -> None:
+        """Give `calls` without an index, as Gemini's are, their place among the ids `known`."""
+        for call in calls:
+            ident = call.get("id")
+            if ident and ident not in known:
+                known.append(ident)
+            if call.get("index") is None:
+                call["index"] = known.index(ident) if ident else max(len(known) - 1, 0)
 
     def _has_ended(self, choice: dict[str, Any]) -> bool:
         return _index(choice) in self._ended
@@ -94,10 +109,16 @@ class AnswerReader:
         for choice in _choices(value):
             if isinstance(reason := choice.get("finish_reason"), str):
                 choice["finish_reason"] = _FINISH_REASONS.get(reason, reason)
+            for part in (choice.get("message"), choice.get("delta")):
+                # vLLM sends it always. In a request, where clients put what was answered, the API
+                # refuses it.
+                if isinstance(part, dict) and part.get("tool_calls") == []:
+                    del part["tool_calls"]
         created = value.get("created")
         return {
             **value,
-            "id": value.get("id") or self._id or f"chatcmpl-{uuid4().hex}",
+            # A stream keeps its first id: some give one to each chunk or choice, or a late one.
+            "id": self._id or value.get("id") or f"chatcmpl-{uuid4().hex}",
             "created": created if isinstance(created, int) else self._began,
             "model": self._model(value.get("model")),
         }
@@ -114,9 +135,24 @@ def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
 
 
+def _calls(delta: object) -> list[dict[str, Any]]:
+    calls = delta.get("tool_calls") if isinstance(delta, dict) else None
+    return [each for each in calls if isinstance(each, dict)] if isinstance(calls, list) else []
+
+
 def _index(choice: dict[str, Any]) -> int:
     index = choice.get("index")
     return index if isinstance(index, int) else 0
+
+
+def _check_delta(choice: dict[str, Any]) -> None:
+    if choice.get("delta") is None:
+        for other in ("message", "text"):
+            if choice.get(other):
+                raise InvalidProviderResponseError(
+                    f"The upstream's stream has a {other} where a delta is due: it does not stream "
+                    "chat completions."
+                )
 
 
 def _says_something(choice: dict[str, Any]) -> bool:

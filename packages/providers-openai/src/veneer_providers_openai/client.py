@@ -4,6 +4,7 @@ The openai package's client would do, but takes longer for its part of a request
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -51,6 +52,12 @@ def _http_client(upstream: Upstream) -> httpx2.AsyncClient:
                 pool=upstream.connect_timeout_seconds,
             ),
         )
+    except OSError as error:
+        # What is raised has no name of a file.
+        raise SettingsError(
+            "The certificates of SSL_CERT_FILE, or without it the system's, cannot be read: "
+            f"{error}."
+        ) from error
     except (ValueError, httpx2.InvalidURL, ImportError):
         # ImportError is for SOCKS. The cause would show the password that a proxy's URL may hold.
         if not (variables := proxy_variables()):
@@ -100,9 +107,14 @@ class Client:
         """
         request = _request("POST", self._chat_url, call.headers, to_json(body))
         allowance, events, has_begun = Allowance("event of a stream", 16), EventReader(), False
+        unread = bytearray()
         async with self._sent(call, request) as response:
+            kind = response.headers.get("content-type", "nothing")
+            is_json = kind.lower().partition(";")[0].rstrip().endswith("json")
             async with aclosing(pieces(response, allowance)) as given:
                 async for piece in given:
+                    if is_json and not has_begun:
+                        unread += piece
                     for data in events.feed(piece):
                         if data.startswith(b"[DONE]"):
                             await _drain(given)
@@ -110,7 +122,9 @@ class Client:
                         has_begun = True
                         allowance.renew()
                         yield call.read(data)
-            kind = response.headers.get("content-type", "nothing")
+            if unread and not has_begun:
+                # Some send their error under a good status, as they do to a plain request.
+                call.read(unread.removeprefix(BOM_UTF8))
             if not has_begun and not kind.startswith("text/event-stream"):
                 raise InvalidProviderResponseError(
                     f"The upstream {call.upstream.name!r} answered with {kind[:80]} where a stream "

@@ -3,6 +3,7 @@
 Reference: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 
@@ -14,17 +15,21 @@ class EventReader:
         self._begun_line: list[bytes] = []
         self._data: list[bytes] = []
         self._after_return = False
+        self._has_begun = False
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take the next bytes; give the data of each event that ends in them.
 
-        Comments, names and ids are passed over. What the end of the stream cuts off is no event.
+        Comments, names and ids are passed over, as are events without data and the byte order mark
+        before the first. What the end of the stream cuts off is no event.
         """
         for line in self._lines(piece):
             if not line:
                 if self._data:
-                    data, self._data = self._data, []
-                    yield data[0] if len(data) == 1 else b"\n".join(data)
+                    given, self._data = self._data, []
+                    data = given[0] if len(given) == 1 else b"\n".join(given)
+                    if data.strip():  # An empty one keeps a connection alive.
+                        yield data
             elif line.startswith(b"data:"):
                 self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif line == b"data":
@@ -45,4 +50,7 @@ class EventReader:
         if not has_end:
             self._begun_line.append(lines.pop())
         self._after_return = piece.endswith(b"\r")
+        if lines and not self._has_begun:
+            self._has_begun = True
+            lines[0] = lines[0].removeprefix(BOM_UTF8)
         return lines

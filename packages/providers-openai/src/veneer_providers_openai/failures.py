@@ -24,7 +24,12 @@ from veneer_protocol import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from veneer_providers_openai.complaints import Complaint, read_complaint
+from veneer_providers_openai.complaints import (
+    Complaint,
+    read_complaint,
+    read_plain_complaint,
+    unwrapped,
+)
 from veneer_providers_openai.forwarding import untraced
 from veneer_providers_openai.proxies import is_proxied
 from veneer_providers_openai.settings import Upstream
@@ -73,19 +78,17 @@ class Call:
             raise InvalidProviderResponseError(
                 f"The upstream {self.upstream.name!r} sent what is no JSON."
             ) from error
-        if isinstance(value, dict) and (value.get("error") or "choices" not in value):
-            complaint = read_complaint(value)
+        told = unwrapped(value)
+        if isinstance(told, dict) and (told.get("error") or "choices" not in told):
+            complaint = read_complaint(told)
             # Older vLLM and some of OpenRouter's bodies have no `error` around what is wrong.
-            if value.get("error") or complaint.message is not None:
+            if told.get("error") or complaint.message is not None:
                 raise self._failure(complaint.status or 502, complaint)
         return value
 
     def refusal(self, response: httpx2.Response, body: bytes | bytearray) -> ApiError:
         """Give the error for `response`, whose status is one, and whose `body` may say more."""
-        complaint = Complaint()
-        with suppress(ValueError):
-            complaint = read_complaint(from_json(body))
-        error = self._failure(response.status_code, complaint)
+        error = self._failure(response.status_code, _complaint(response, body))
         error.retry_after_seconds = retry_after_seconds(response.headers)
         error.upstream_request_id = response.headers.get("x-request-id")
         return error
@@ -115,15 +118,16 @@ class Call:
         return error
 
     def _absence(self, complaint: Complaint) -> ApiError:
+        # Some answer the same to a wrong path as to a wrong model: who reads their words can tell.
+        said = f" The upstream says: {self._shown(complaint.message)}" if complaint.message else ""
         if self.model is None or not complaint.is_of_the_api or complaint.code == "unknown_url":
             return UpstreamError(
                 f"The upstream {self.upstream.name!r} has no such path (404). Its base URL may be "
-                "wrong; most end in /v1.",
+                f"wrong; most end in /v1.{said}",
                 code="upstream_url_not_found",
             )
         error = ModelNotFoundError(self.model)
-        # Some answer the same to a wrong path.
-        error.message = f"{error.message} The upstream says: {self._shown(complaint.message)}"
+        error.message += said
         return error
 
     def _interruption(self, cause: Exception) -> ApiError:
@@ -171,6 +175,15 @@ class Call:
     def _shown(self, words: str | None) -> str:
         # Any header may be a secret, and the gateway logs what an upstream says of its failure.
         return untraced(self.headers).hide_in(words or "")[:_LONGEST_SHOWN]
+
+
+def _complaint(response: httpx2.Response, body: bytes | bytearray) -> Complaint:
+    try:
+        return read_complaint(from_json(body))
+    except ValueError:
+        # Of proxies: "no healthy upstream".
+        is_plain = response.headers.get("content-type", "").lower().startswith("text/plain")
+        return read_plain_complaint(body.decode(errors="replace")) if is_plain else Complaint()
 
 
 def _distrust(error: BaseException | None) -> str | None:

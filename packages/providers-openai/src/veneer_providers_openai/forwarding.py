@@ -22,7 +22,19 @@ _ABOUT_ANOTHER_CLIENT = (b"content-", b"expect", b"x-stainless-")
 
 # They say which request this is, not who asks.
 _TRACE = frozenset({b"baggage", b"traceparent", b"tracestate", b"x-request-id"})
-_OF_ONE_REQUEST = _TRACE | {b"idempotency-key"}
+_OF_ONE_REQUEST = _TRACE | {
+    b"b3",
+    b"cf-ray",
+    b"idempotency-key",
+    b"x-amzn-trace-id",
+    b"x-b3-flags",
+    b"x-b3-parentspanid",
+    b"x-b3-sampled",
+    b"x-b3-spanid",
+    b"x-b3-traceid",
+    b"x-cloud-trace-context",
+    b"x-correlation-id",
+}
 
 
 def caller_headers(headers: Headers) -> Headers:

@@ -54,6 +54,10 @@ def _names(value: Any) -> Any:
     return [name for part in value.split(",") if (name := part.strip())]
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
 def _features(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -89,6 +93,7 @@ class Upstream(BaseModel):
         Annotated[
             tuple[Annotated[str, Field(min_length=1)], ...],
             BeforeValidator(_names),
+            AfterValidator(_once),
             Field(min_length=1),
         ]
         | None
@@ -122,6 +127,22 @@ class Upstream(BaseModel):
         Raises:
             SettingsError: a variable is malformed or belongs to no upstream.
         """
+        upstreams = []
+        for upstream in cls.each_from_environment(environment).values():
+            if isinstance(upstream, SettingsError):
+                raise upstream
+            upstreams.append(upstream)
+        return upstreams
+
+    @classmethod
+    def each_from_environment(
+        cls, environment: Mapping[str, str]
+    ) -> dict[str, Self | SettingsError]:
+        """Read them by name, as `all_from_environment`, with the error of each that is malformed.
+
+        Raises:
+            SettingsError: a variable belongs to no upstream.
+        """
         variables = {
             variable: value
             for variable, value in environment.items()
@@ -131,12 +152,19 @@ class Upstream(BaseModel):
         for variable, value in variables.items():
             name, field = _owner(variable, given)
             given[name][field] = value
-        return [cls._checked(name, values) for name, values in sorted(given.items())]
+        upstreams: dict[str, Self | SettingsError] = {}
+        for variable_name, values in sorted(given.items()):
+            name = variable_name.lower().replace("_", "-")
+            try:
+                upstreams[name] = cls._checked(name, variable_name, values)
+            except SettingsError as error:
+                upstreams[name] = error
+        return upstreams
 
     @classmethod
-    def _checked(cls, name: str, values: Mapping[str, str]) -> Self:
+    def _checked(cls, name: str, variable_name: str, values: Mapping[str, str]) -> Self:
         try:
-            return cls.model_validate({"name": name.lower().replace("_", "-"), **values})
+            return cls.model_validate({"name": name, **values})
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             field = str(problem["loc"][0])
@@ -144,7 +172,8 @@ class Upstream(BaseModel):
             is_secret = field in {"api_key", "base_url"}
             shown = "" if is_secret else f"={values[field]!r}"
             reason = problem["msg"].removeprefix("Value error, ")
-            raise SettingsError(f"{_variable(name, field)}{shown} is no good: {reason}.") from None
+            variable = _variable(variable_name, field)
+            raise SettingsError(f"{variable}{shown} is no good: {reason}.") from None
 
 
 def _variable(name: str, field: str) -> str:
