@@ -11,7 +11,12 @@ URL = "http://localhost:8000/v1"
 
 def read(**variables: str) -> list[Upstream]:
     given = {f"VENEER_OPENAI_{name}": value for name, value in variables.items()}
-    return Upstream.all_from_environment(given)
+    upstreams = []
+    for upstream in Upstream.each_from_environment(given).values():
+        if isinstance(upstream, SettingsError):
+            raise upstream
+        upstreams.append(upstream)
+    return upstreams
 
 
 def refusal(**variables: str) -> str:
@@ -25,7 +30,9 @@ def test_a_base_url_is_enough_to_declare_an_upstream() -> None:
 
 
 def test_an_empty_environment_declares_none() -> None:
-    assert Upstream.all_from_environment({"PATH": "/bin", "VENEER_DRAIN_SECONDS": "8"}) == []
+    others = {"PATH": "/bin", "VENEER_DRAIN_SECONDS": "8"}
+
+    assert [*Upstream.each_from_environment(others)] == []
 
 
 def test_every_setting_has_its_variable() -> None:

@@ -119,26 +119,12 @@ class Upstream(BaseModel):
     """
 
     @classmethod
-    def all_from_environment(cls, environment: Mapping[str, str]) -> list[Self]:
-        """Read every upstream that a `VENEER_OPENAI_<NAME>_BASE_URL` declares.
-
-        A variable that is empty counts as not set.
-
-        Raises:
-            SettingsError: a variable is malformed or belongs to no upstream.
-        """
-        upstreams = []
-        for upstream in cls.each_from_environment(environment).values():
-            if isinstance(upstream, SettingsError):
-                raise upstream
-            upstreams.append(upstream)
-        return upstreams
-
-    @classmethod
     def each_from_environment(
         cls, environment: Mapping[str, str]
     ) -> dict[str, Self | SettingsError]:
-        """Read them by name, as `all_from_environment`, with the error of each that is malformed.
+        """Read every upstream that a `VENEER_OPENAI_<NAME>_BASE_URL` declares, by its name.
+
+        A variable that is empty counts as not set. Where one is malformed, its error stands there.
 
         Raises:
             SettingsError: a variable belongs to no upstream.

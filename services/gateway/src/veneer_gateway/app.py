@@ -67,7 +67,6 @@ class Gateway(Quart):
         self.is_stopping = False
         """Whether the adapters are being stopped, or have been."""
         self._starting: asyncio.Task[None] | None = None
-        self._is_given_up = False
 
     def asgi_app(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -79,11 +78,11 @@ class Gateway(Quart):
 
     async def start(self) -> None:
         """Start the adapters, as long as nobody gives that up."""
+        if self.in_flight.is_draining:
+            return
         self._starting = asyncio.create_task(
             self.registry.startup(self.settings.startup_timeout_seconds)
         )
-        if self._is_given_up:
-            self._starting.cancel()
         try:
             await asyncio.wait({self._starting})
         finally:
@@ -93,7 +92,6 @@ class Gateway(Quart):
 
     def give_up_starting(self) -> bool:
         """Have the adapters that have not started yet not do so; tell whether there may be any."""
-        self._is_given_up = True
         return self._starting is None or self._starting.cancel()
 
     async def stop(self) -> None:

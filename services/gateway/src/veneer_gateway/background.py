@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from openai.types.chat import ChatCompletionChunk
 
-from veneer_gateway.errors import AdapterCall
+from veneer_gateway.errors import AdapterCall, gave_up
 from veneer_gateway.in_flight import InFlight
 from veneer_gateway.length import Length
 from veneer_gateway.streaming import close_stream
-from veneer_protocol import ServerError, encode_event
+from veneer_protocol import encode_event
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ async def finish_stream(
                             length.add(encode_event(chunk))
                         await hand_over(chunk)
         except asyncio.CancelledError:
-            await hand_over(_End(ServerError("The provider gave up on the request.")))
+            await hand_over(_End(gave_up()))
             raise
         except Exception as error:
             if not is_read:

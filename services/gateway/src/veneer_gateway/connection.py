@@ -13,15 +13,10 @@ from quart.asgi import ASGIHTTPConnection
 from quart.wrappers import Request
 
 from veneer_gateway.caller import Caller
-from veneer_gateway.errors import as_api_error
+from veneer_gateway.errors import as_api_error, gave_up
 from veneer_gateway.exchange import Exchange, make_current, route_path
 from veneer_gateway.in_flight import InFlight
-from veneer_protocol import (
-    ApiError,
-    InvalidRequestError,
-    ServerError,
-    ServiceUnavailableError,
-)
+from veneer_protocol import ApiError, InvalidRequestError, ServiceUnavailableError
 
 ADMISSION = "veneer.admission"
 """The extension of an application that holds its `Admission`."""
@@ -147,7 +142,7 @@ async def conduct(
         error = SHUTTING_DOWN if in_flight.is_cutting else exchange.cut_by
         if error is None:
             log.error("request cancelled by its adapter, or by the server", exc_info=True)
-            await exchange.say_goodbye(ServerError("The provider gave up on the request."))
+            await exchange.say_goodbye(gave_up())
             raise
         await exchange.say_goodbye(error)
     finally:

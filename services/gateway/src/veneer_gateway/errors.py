@@ -84,6 +84,11 @@ def as_api_error(error: Exception) -> ApiError:
     return api_error
 
 
+def gave_up() -> ServerError:
+    """Give the error for an adapter that has cancelled the task in which it was called."""
+    return ServerError("The provider gave up on the request.")
+
+
 def _name(error: ApiError, redact: Callable[[str], str]) -> str:
     """Give the code of `error` for the log and for traces, where it is a name."""
     if error.code is not None and error.code == type(error).code:
@@ -144,7 +149,7 @@ class AdapterCall:
                 raise told from error
         elif isinstance(error, asyncio.CancelledError):
             log.error("adapter cancelled itself", exc_info=error)
-            raise ServerError("The provider gave up on the request.") from None
+            raise gave_up() from None
         elif isinstance(error, HTTPException):
             log.error("adapter raised an HTTP exception", exc_info=error)
             raise ServerError("The provider failed.") from None
